@@ -45,9 +45,7 @@ def write_pictures(place, count):
 def started(command, count, place):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     logs = [(place / f"process-{number}.log").open("ab") for number in range(count)]
-    return [
-        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log, cwd=place) for log in logs
-    ]
+    return [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log) for log in logs]
 
 
 def trials_of(folder):
@@ -99,7 +97,9 @@ def run(given, place):
         for process in processes:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        kills.append({"after_seconds": time.monotonic() - began, "killed": alive, "trials": trials_of(folder)})
+        kills.append(
+            {"after_seconds": time.monotonic() - began, "killed": alive, "trials": trials_of(folder)}
+        )
         print(f"killed {alive} after {wait:.0f} s: {states(kills[-1]['trials'])}", flush=True)
     began = time.monotonic()
     codes = [process.wait() for process in started(command, given.processes, place)]
@@ -121,7 +121,9 @@ def checked(given, folder, kills, codes):
         for number, trial in kill["trials"].items()
         if trial["state"] in ("COMPLETE", "PRUNED", "FAIL")
     }
-    broken = {number for kill in kills for number, trial in kill["trials"].items() if trial["state"] == "RUNNING"}
+    broken = {
+        number for kill in kills for number, trial in kill["trials"].items() if trial["state"] == "RUNNING"
+    }
     best = max((n for n, t in trials.items() if t["state"] == "COMPLETE"), key=lambda n: trials[n]["score"])
     return {
         "every process ended with 0": all(code == 0 for code in codes),
@@ -198,7 +200,10 @@ def write(given, now, machine, result, checks, kills, seconds, trials):
             f"- After the last kill: {seconds:.0f} s to the end; trials: "
             f"{', '.join(f'{count} {state}' for state, count in states(trials).items())}",
             "",
-            *(f"- {words}: {'yes' if value is True else 'NO' if value is False else value}" for words, value in checks.items()),
+            *(
+                f"- {words}: {'yes' if value is True else 'NO' if value is False else value}"
+                for words, value in checks.items()
+            ),
             "",
             table(scores, list(scores[0])),
             "",

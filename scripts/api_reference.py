@@ -67,7 +67,16 @@ GROUPS = {
         "Preprocessing",
         "Usage",
     ],
-    "While it trains": ["Listener", "EpochPrinter", "TuningListener", "TuningProgress", "TrainingSetup", "StepDone", "EpochDone", "Finding"],
+    "While it trains": [
+        "Listener",
+        "EpochPrinter",
+        "TuningListener",
+        "TuningProgress",
+        "TrainingSetup",
+        "StepDone",
+        "EpochDone",
+        "Finding",
+    ],
     "Errors": [
         "TellapartError",
         "ConfigError",

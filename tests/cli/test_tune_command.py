@@ -74,7 +74,9 @@ def test_a_setting_comes_once_in_a_space():
 def test_without_optuna_the_line_that_installs_it_is_said(pictures, tmp_path):
     hidden = tmp_path / "hidden" / "optuna"
     hidden.mkdir(parents=True)
-    (hidden / "__init__.py").write_text("raise ModuleNotFoundError('No module named optuna', name='optuna')\n")
+    (hidden / "__init__.py").write_text(
+        "raise ModuleNotFoundError('No module named optuna', name='optuna')\n"
+    )
     done = in_own_process("tune", pictures, "--trials", "1", PYTHONPATH=with_path(hidden.parent))
     assert done.code == 4
     assert "pip install 'tellapart[tune]'" in done.err
@@ -85,7 +87,18 @@ def with_path(folder):
 
 
 def test_ctrl_c_saves_the_search_and_says_how_to_go_on(pictures):
-    command = [sys.executable, "-m", "tellapart", "tune", str(pictures), *SMALL, "--trials", "2", "--out", "tuned"]
+    command = [
+        sys.executable,
+        "-m",
+        "tellapart",
+        "tune",
+        str(pictures),
+        *SMALL,
+        "--trials",
+        "2",
+        "--out",
+        "tuned",
+    ]
     command[command.index("--epochs") + 1] = "500"
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
@@ -98,5 +111,7 @@ def test_ctrl_c_saves_the_search_and_says_how_to_go_on(pictures):
     _, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
     assert "tellapart tune --resume tuned" in err
-    events = [json.loads(line)["event"] for line in Path("tuned/trials/000/log.jsonl").read_text().splitlines()]
+    events = [
+        json.loads(line)["event"] for line in Path("tuned/trials/000/log.jsonl").read_text().splitlines()
+    ]
     assert events[-1] in ("Stopped", "Cost")

@@ -67,14 +67,18 @@ def test_a_killed_trial_is_gone_on_with_from_its_checkpoint(pictures, tmp_path):
     assert [trial.state for trial in result.trials] == ["complete", "complete"]
     assert result.trials[0] == before[0]
     assert result.trials[1].settings == before[1].settings
-    epochs = [line.split(",")[0] for line in (out / "trials" / "001" / "metrics.csv").read_text().splitlines()]
+    epochs = [
+        line.split(",")[0] for line in (out / "trials" / "001" / "metrics.csv").read_text().splitlines()
+    ]
     assert epochs == ["epoch", "1", "2"]
 
 
 def test_a_killed_trial_ends_as_the_unbroken_one_would_have(pictures, tmp_path):
     killed_after(started(pictures, tmp_path / "killed", 2), "trial 1 epoch 0")
     broken = tellapart.tune(resume=tmp_path / "killed", trials=2, verbose=False)
-    unbroken = tellapart.tune(str(pictures), out=tmp_path / "whole", trials=2, space=SPACE, verbose=False, **SMALL)
+    unbroken = tellapart.tune(
+        str(pictures), out=tmp_path / "whole", trials=2, space=SPACE, verbose=False, **SMALL
+    )
     assert broken.trials[1].settings == unbroken.trials[1].settings
     assert broken.trials[1].score == unbroken.trials[1].score
     assert broken.trials[1].loss == pytest.approx(unbroken.trials[1].loss, rel=1e-4)

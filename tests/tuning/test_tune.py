@@ -30,7 +30,10 @@ def test_there_are_as_many_trials_as_asked_for_and_the_first_is_the_recipe(tuned
     assert all(trial.has_ended for trial in tuned.trials)
     assert tuned.trials[0].settings == {}
     assert tuned.trials[0].state == "complete"
-    assert all(set(trial.settings) == {"learning_rate", "weight_decay", "label_smoothing"} for trial in tuned.trials[1:])
+    assert all(
+        set(trial.settings) == {"learning_rate", "weight_decay", "label_smoothing"}
+        for trial in tuned.trials[1:]
+    )
 
 
 def test_the_first_trial_is_the_training_that_the_recipe_gives_alone(tuned, pictures, tmp_path):
@@ -58,7 +61,8 @@ def test_only_the_best_and_the_untuned_are_scored_on_test_pictures_and_once(tune
 
 def test_both_are_compared_by_a_paired_test_on_the_same_pictures(tuned):
     best, default = (
-        load_predictions(RunFolder(folder).predictions)["test"] for folder in (tuned.model, tuned.trials[0].folder)
+        load_predictions(RunFolder(folder).predictions)["test"]
+        for folder in (tuned.model, tuned.trials[0].folder)
     )
     assert best.ids == default.ids
     correct = [each.probabilities.argmax(1) == each.labels for each in (default, best)]
@@ -118,12 +122,14 @@ def test_another_tuning_does_not_go_on_in_a_folder(tuned, pictures, changes, wor
         ({"trials": 2, "jobs": 0}, "jobs is a whole number"),
         ({"trials": 2, "target": 0.5}, "Leave it out"),
         ({"trials": 2, "space": {"learning_rate": "high"}}, "a range such as"),
-        ({"trials": 2, "resume": "nowhere"}, "no such folder"),
+        ({"trials": 2, "resume": "nowhere"}, "A resumed tuning keeps its folder"),
         ({"trials": 2, "out": 3}, "out is the path"),
         ({"trials": 2, "storage": "nonsense://place"}, "cannot be opened"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_leaves_nothing_but_a_folder(given, words, pictures, tmp_path, monkeypatch):
+def test_what_makes_no_sense_is_refused_and_leaves_nothing_but_a_folder(
+    given, words, pictures, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(tellapart.TellapartError, match=words):
         tellapart.tune(str(pictures), verbose=False, **{**SMALL, **given})
@@ -150,7 +156,9 @@ def test_a_search_that_is_asked_to_stop_waits_and_goes_on_with_the_same_trial(pi
 
 def test_time_that_is_over_leaves_the_running_trial_for_later(pictures, tmp_path):
     with pytest.raises(tellapart.TellapartError, match="No trial was completed"):
-        tellapart.tune(str(pictures), minutes=0.002, out=tmp_path / "tuning", space=SPACE, verbose=False, **SMALL)
+        tellapart.tune(
+            str(pictures), minutes=0.002, out=tmp_path / "tuning", space=SPACE, verbose=False, **SMALL
+        )
     result = tellapart.tune(resume=tmp_path / "tuning", trials=1, verbose=False)
     assert [trial.state for trial in result.trials] == ["complete"]
 

@@ -1,4 +1,4 @@
-"""The page of a tuning: the best setting with its command first, drawings that hold every trial, nothing from outside."""
+"""The page of a tuning: the best setting first with its command, drawings of every trial, nothing from outside."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -10,7 +10,9 @@ from tellapart.tuning.page import page
 
 
 def trial(number, state="complete", score=0.5, **more):
-    settings = {} if number == 0 else {"learning_rate": 0.01 * number, "optimizer": "sgd" if number % 2 else "adam"}
+    settings = (
+        {} if number == 0 else {"learning_rate": 0.01 * number, "optimizer": "sgd" if number % 2 else "adam"}
+    )
     return {
         "number": number, "state": state, "settings": settings, "folder": f"/none/trials/{number:03d}", "score": score,
         "loss": 1.0, "pictures": 100, "epochs": 3, "seconds": 2.0, "note": "", **more,
@@ -67,7 +69,7 @@ def test_a_page_loads_nothing_and_escapes_what_it_is_given():
 
 
 def test_an_untuned_recipe_that_is_the_best_is_said_to_be():
-    assert "No better setting than the recipe&#39;s own" in page(facts(TRIALS[:1], 0))
+    assert "No better setting than the recipe's own" in page(facts(TRIALS[:1], 0))
 
 
 def test_a_search_that_is_not_over_says_how_to_go_on():

@@ -143,7 +143,7 @@ def train(
             fine-tuning, and epochs turns it on. `docs/settings.md` lists them all.
 
     Returns:
-        A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped or score_test=False;
+        A TrainingResult: `classifier`; `scores` on the test split, None if it was stopped or score_test=False;
         `folder`, the run folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning;
         `report`, the path of its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as
         the model.

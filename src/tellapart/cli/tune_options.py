@@ -68,7 +68,9 @@ def parse_space(given: list[str] | None) -> dict[str, str]:
     for text in given or ():
         name, equals, domain = (part.strip() for part in text.partition("="))
         if not equals or not name or not domain:
-            raise ConfigError(f"--space takes NAME=RANGE, such as learning_rate=1e-4..1e-1:log; got {text[:60]!r}.")
+            raise ConfigError(
+                f"--space takes NAME=RANGE, such as learning_rate=1e-4..1e-1:log; got {text[:60]!r}."
+            )
         if name in space:
             raise ConfigError(f"--space has {name} twice. Give it once.")
         space[name] = domain

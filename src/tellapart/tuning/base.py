@@ -108,7 +108,9 @@ def refuse_target(changes: Mapping[str, Any]) -> None:
         ConfigError: one is given.
     """
     if changes.get("target") is not None:
-        raise ConfigError("target ends a training once it is good enough, and tune looks for the best. Leave it out.")
+        raise ConfigError(
+            "target ends a training once it is good enough, and tune looks for the best. Leave it out."
+        )
 
 
 def _given_names(changes: Mapping[str, Any], augment: Any) -> list[str]:
@@ -122,16 +124,18 @@ def _with_held_out(config: TrainConfig, space: Space, images: int) -> tuple[Trai
     """Return a configuration in which every trial is scored on the same held-out images, and what that changes."""
     if config.validation == "test":
         config = config.changed(validation="held out")
-        share = f"{100 * config.validation_share:g}%"
-        return config, [f"{config.recipe} validates on the test pictures; here {share} of the training pictures do"]
+        return config, [
+            f"{config.recipe} validates on the test pictures; here {100 * config.validation_share:g}% of the training "
+            "pictures do"
+        ]
     tunes = any(each.name == FINE_TUNE or is_of_fine_tuning(each.name) for each in space)
     if config.head is None or config.validation == "held out" or not tunes:
         return config, []
     share = held_out_for_transfer(config.changed(fine_tune="on"), images, None).validation_share
     config = config.changed(validation="held out", validation_share=share)
     return config, [
-        f"{100 * share:g}% of the training pictures are held out in every trial, since fine-tuning is searched; without "
-        "tuning, so few pictures are cross-validated"
+        f"{100 * share:g}% of the training pictures are held out in every trial, since fine-tuning is searched; "
+        "without tuning, so few pictures are cross-validated"
     ]
 
 
@@ -203,7 +207,9 @@ def address_of(folder: TuningFolder, given: str | None) -> str | None:
     recorded = folder.read().get("storage")
     if given is not None and without_password(given) != recorded:
         where = recorded or folder.database
-        raise ConfigError(f"The trials of {folder.path} are stored in {where}; got --storage {without_password(given)}.")
+        raise ConfigError(
+            f"The trials of {folder.path} are stored in {where}; got --storage {without_password(given)}."
+        )
     if given is None and recorded is not None and f":{HIDDEN}@" in recorded:
         raise ConfigError(f"The store {recorded} needs its password: give its address again with --storage.")
     return given or recorded

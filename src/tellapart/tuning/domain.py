@@ -127,12 +127,16 @@ def _range(text: str, name: str, default: Any) -> Range:
         low, high = low * default, high * default
     whole = isinstance(default, int) and is_number
     if whole and not match[1] and (low != int(low) or high != int(high)):
-        raise ConfigError(f"{name} is a whole number: its range goes from one to another, such as 16..128; got {text}.")
+        raise ConfigError(
+            f"{name} is a whole number: its range goes from one to another, such as 16..128; got {text}."
+        )
     low, high = (math.ceil(low), math.floor(high)) if whole else (low, high)
     if not low < high:
         raise ConfigError(f"The range of {name} goes from a lower to a higher number; got {text}.")
     if match[5] and low <= 0:
-        raise ConfigError(f"With :log, the range of {name} begins above 0; got {text}. Leave out :log, or the 0.")
+        raise ConfigError(
+            f"With :log, the range of {name} begins above 0; got {text}. Leave out :log, or the 0."
+        )
     return Range(low, high, log=match[5] is not None, whole=whole)
 
 

@@ -92,13 +92,17 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _scored(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [trial for trial in trials if trial["score"] is not None and trial["state"] in ("complete", "pruned")]
+    return [
+        trial for trial in trials if trial["score"] is not None and trial["state"] in ("complete", "pruned")
+    ]
 
 
 def _importance(trial: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[int, float]:
     """Return what is drawn last, on top."""
     return (
-        {"pruned": 0, "complete": 1}[trial["state"]] + 2 * (trial["number"] == 0) + 4 * _is_best(trial, facts),
+        {"pruned": 0, "complete": 1}[trial["state"]]
+        + 2 * (trial["number"] == 0)
+        + 4 * _is_best(trial, facts),
         trial["score"],
     )
 

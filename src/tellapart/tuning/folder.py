@@ -100,7 +100,9 @@ class TuningFolder(Readable):
                 "and run the command again."
             ) from reason
         except PermissionError as reason:
-            raise SaveError(f"{self.path} cannot be locked ({reason.strerror}). Make the folder writable.") from reason
+            raise SaveError(
+                f"{self.path} cannot be locked ({reason.strerror}). Make the folder writable."
+            ) from reason
 
 
 def folder_to_begin(out: str | Path | None, data_name: str, recipe: str) -> TuningFolder:
@@ -133,7 +135,9 @@ def refuse_other_folder(out: Any) -> None:
     path = Path(out)
     taken = path.exists() and not (path.is_dir() and _is_of_tuning(path))
     if taken:
-        raise ConfigError(f"{path} already exists and holds something else than a tuning. Choose another --out.")
+        raise ConfigError(
+            f"{path} already exists and holds something else than a tuning. Choose another --out."
+        )
 
 
 def _is_of_tuning(path: Path) -> bool:

@@ -48,7 +48,9 @@ def work_together(
         TellapartError: a process ended with an error, which it says.
     """
     if "argument" not in tuning.folder.read()["data"]:
-        raise ConfigError("Data in memory cannot be read by other processes. Give the path of a file, or jobs=1.")
+        raise ConfigError(
+            "Data in memory cannot be read by other processes. Give the path of a file, or jobs=1."
+        )
     told = {"folder": str(tuning.folder.path), "trials": limits.trials, "deadline": limits.deadline}
     told |= {"address": address, "parent": os.getpid()}
     watcher, restarts = Watcher(tuning, limits, listener, jobs), 0
@@ -111,8 +113,8 @@ def _raise_its_error(log: Path, code: int, restarts: int) -> None:
     if code < 0 and restarts <= MOST_RESTARTS:
         return
     raise TellapartError(
-        f"A process of the tuning ended with code {code}{f': {words}' if words else ''}. {log} has all that it said. Run "
-        "the command again to go on, with fewer --jobs if memory was short."
+        f"A process of the tuning ended with code {code}{f': {words}' if words else ''}. {log} has all that it said. "
+        "Run the command again to go on, with fewer --jobs if memory was short."
     )
 
 

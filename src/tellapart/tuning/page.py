@@ -73,7 +73,8 @@ def _changed(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         return []
     own = {entry["setting"]: entry["default"] for entry in facts["space"]}
     return [
-        (name, value_text(own.get(name)), value_text(value)) for name, value in facts["best"]["settings"].items()
+        (name, value_text(own.get(name)), value_text(value))
+        for name, value in facts["best"]["settings"].items()
     ]
 
 

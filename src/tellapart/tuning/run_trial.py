@@ -82,9 +82,7 @@ class _TrialListener(Listener):
             raise StoppedError
 
 
-def run_trial(
-    tuning: Tuning, trial: Any, listener: TuningListener, should_stop: Callable[[], bool]
-) -> Trial:
+def run_trial(tuning: Tuning, trial: Any, listener: TuningListener, should_stop: Callable[[], bool]) -> Trial:
     """Train one trial and tell the store how it ended, or let go of it where somebody asks to stop.
 
     Args:

@@ -84,7 +84,9 @@ def space_for(config: TrainConfig, given: Mapping[str, str], fixed: Sequence[str
         _refuse_unknown(name)
     if both := [name for name in given if name in fixed and given[name] != NONE]:
         raise ConfigError(f"{both[0]} has a value of its own, and a space too. Give one of them.")
-    own = {name: text for name, text in SPACES.get(config.recipe, {}).items() if _can_be_searched(config, name)}
+    own = {
+        name: text for name, text in SPACES.get(config.recipe, {}).items() if _can_be_searched(config, name)
+    }
     texts = {name: text for name, text in {**own, **given}.items() if name not in fixed and text != NONE}
     settings = []
     for name, text in texts.items():
@@ -173,4 +175,6 @@ def _refuse_impossible(config: TrainConfig, space: Space) -> None:
             try:
                 configured(config, True, augment, None, keywords, 1)
             except ConfigError as reason:
-                raise ConfigError(f"The space of {each.name} has {value}, which is refused: {reason}") from reason
+                raise ConfigError(
+                    f"The space of {each.name} has {value}, which is refused: {reason}"
+                ) from reason

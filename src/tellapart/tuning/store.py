@@ -50,7 +50,9 @@ def open_study(folder: TuningFolder, name: str, address: str | None) -> Any:
     optuna = import_optuna()
     try:
         storage = _storage(optuna, f"sqlite:///{folder.database}" if address is None else address)
-        return optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
+        return optuna.create_study(
+            study_name=name, storage=storage, direction="maximize", load_if_exists=True
+        )
     except Exception as reason:
         where = folder.database if address is None else without_password(address)
         words = str(reason).strip().partition("\n")[0] or type(reason).__name__

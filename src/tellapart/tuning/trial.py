@@ -84,7 +84,9 @@ class Trial(Readable):
         return [f"trial {self.number}", percent(self.score, 2), self.outcome]
 
 
-def read_trials(study: Any, folder: Callable[[int], Path], is_alive: Callable[[str | None], bool]) -> list[Trial]:
+def read_trials(
+    study: Any, folder: Callable[[int], Path], is_alive: Callable[[str | None], bool]
+) -> list[Trial]:
     """Return all trials of a study, in order.
 
     Args:
@@ -114,7 +116,12 @@ def _trial(stored: Any, folder: Path, is_alive: Callable[[str | None], bool]) ->
 def _state(stored: Any, is_alive: Callable[[str | None], bool]) -> State:
     if stored.state.name == "RUNNING":
         return "running" if is_alive(stored.user_attrs.get("worker")) else "interrupted"
-    states: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "waiting"}
+    states: dict[str, State] = {
+        "COMPLETE": "complete",
+        "PRUNED": "pruned",
+        "FAIL": "failed",
+        "WAITING": "waiting",
+    }
     return states[stored.state.name]
 
 

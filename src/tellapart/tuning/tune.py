@@ -51,7 +51,9 @@ class TuningResult(Readable):
             ConfigError: no trial is complete.
         """
         if self.best is None:
-            raise ConfigError(f"No trial of {self.folder} is complete. Go on with tune(resume={str(self.folder)!r}).")
+            raise ConfigError(
+                f"No trial of {self.folder} is complete. Go on with tune(resume={str(self.folder)!r})."
+            )
         return self.best.folder
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +73,9 @@ class TuningResult(Readable):
 
     def _card(self) -> Card:
         best = self.facts["best"] or {}
-        facts = Facts([("best run", best.get("folder")), ("command", best.get("command")), ("page", self.page)])
+        facts = Facts(
+            [("best run", best.get("folder")), ("command", best.get("command")), ("page", self.page)]
+        )
         head = ("trial", "settings", "held-out", "how it ended")
         rows = [
             (trial.number, settings_text(trial), percent(trial.score, 2), trial.outcome)
@@ -155,7 +159,16 @@ def tune(
     else:
         refuse_other_folder(out)
         base = base_of(
-            data, labels, class_names, recipe, config, augment, multi_label, changes, dict(space or {}), listener
+            data,
+            labels,
+            class_names,
+            recipe,
+            config,
+            augment,
+            multi_label,
+            changes,
+            dict(space or {}),
+            listener,
         )
         folder = folder_to_begin(out, base.data_name, base.config.recipe)
         with folder.locked():
@@ -206,7 +219,9 @@ def _refuse_limits(minutes: Any, trials: Any, jobs: Any) -> None:
         ConfigError: either.
     """
     if minutes is None and trials is None:
-        raise ConfigError("A search has no end of its own: give minutes, such as 30, or trials, such as 20, or both.")
+        raise ConfigError(
+            "A search has no end of its own: give minutes, such as 30, or trials, such as 20, or both."
+        )
     if minutes is not None and (not _is_number(minutes) or not 0 < minutes < 1e6):
         raise ConfigError(f"minutes is a number above 0; got {described(minutes)}.")
     for name, value in (("trials", trials), ("jobs", jobs)):
@@ -229,4 +244,3 @@ def _refuse_beside_resume(**given: Any) -> None:
             f"A resumed tuning keeps its folder, settings and space. Leave out {' and '.join(names)}, or begin a new "
             "tuning."
         )
-

@@ -10,7 +10,7 @@ from tellapart.tuning.base import Base
 from tellapart.tuning.folder import TuningFolder
 from tellapart.tuning.space import FINE_TUNE, Searched, Space, is_of_fine_tuning
 from tellapart.tuning.store import import_optuna, open_study
-from tellapart.tuning.trial import DEFAULT_TRIAL, Trial, read_trials
+from tellapart.tuning.trial import Trial, read_trials
 from tellapart.tuning.worker import is_alive
 
 TRIALS_BEFORE_PRUNING: Final = 4

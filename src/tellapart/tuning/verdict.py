@@ -73,4 +73,3 @@ def command_of(run: Path, images: int) -> str | None:
         return None
     config, data = folder.read_settings()
     return rerun_command(config, data, images)
-

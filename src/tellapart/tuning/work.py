@@ -57,7 +57,9 @@ class Watcher:
 
     def _progress(self, trials: Sequence[Trial]) -> TuningProgress:
         ended, best = len(self._told), best_of(trials)
-        return TuningProgress(ended, self.limits.trials, self._seconds_left(), None if best is None else best.score)
+        return TuningProgress(
+            ended, self.limits.trials, self._seconds_left(), None if best is None else best.score
+        )
 
     def _seconds_left(self) -> float | None:
         """Return the time until the deadline, or that of the trials that are left at the pace so far."""
@@ -68,9 +70,7 @@ class Watcher:
         return max(0.0, min(seconds, self.limits.seconds_left))
 
 
-def work(
-    tuning: Tuning, limits: Limits, listener: TuningListener, should_stop: Callable[[], bool]
-) -> None:
+def work(tuning: Tuning, limits: Limits, listener: TuningListener, should_stop: Callable[[], bool]) -> None:
     """Take trials and train them until the limits are reached or somebody asks to stop.
 
     Args:

@@ -70,8 +70,6 @@ class TuningProgressListener(ProgressListener, TuningListener):
         self.folder: str | None = None
         """That of the tuning, once it is there."""
 
-        self._number = 0
-
     def tuning_begun(self, folder: str, trials: Sequence[Trial], notes: Sequence[str]) -> None:
         """Print where it is, what is there already, and what differs from a plain training."""
         self.folder = folder
@@ -83,12 +81,10 @@ class TuningProgressListener(ProgressListener, TuningListener):
                 self._tell(f"{words[:1].upper()}{words[1:]}.")
             if trials:
                 ended = sum(trial.has_ended for trial in trials)
-                self._tell(f"{counted(ended, 'trial')} of earlier commands, {len(trials) - ended} to go on with")
+                self._tell(
+                    f"{counted(ended, 'trial')} of earlier commands, {len(trials) - ended} to go on with"
+                )
             self._tell(HEADER, "bold")
-
-    def trial_begun(self, number: int, settings: str) -> None:
-        """Remember which one the bars are about."""
-        self._number = number
 
     def trial_epoch(self, number: int, done: EpochDone) -> None:
         """Move the bar of the trial."""
@@ -137,7 +133,9 @@ def _score_lines(result: TuningResult) -> list[str]:
     assert best is not None
     is_default = best.is_default
     untuned = "" if is_default or default["score"] is None else f", untuned {percent(default['score'], 2)}"
-    lines = [f"Held-out {facts['score']}: {percent(best.score, 2)}{untuned} ({counted(best.pictures or 0, 'picture')})"]
+    lines = [
+        f"Held-out {facts['score']}: {percent(best.score, 2)}{untuned} ({counted(best.pictures or 0, 'picture')})"
+    ]
     if is_default and len(result.trials) > 1:
         lines.append("No trial was better than the untuned recipe.")
     test = facts["test"]
