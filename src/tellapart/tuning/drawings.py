@@ -40,18 +40,18 @@ def parallel_coordinates(facts: Mapping[str, Any], width: int) -> str:
     shown = sorted(_scored(facts["trials"]), key=lambda trial: _importance(trial, facts))
     size, at = (_sideways if width == WIDE else _downwards)(axes)
     lines = [_trial_path(trial, axes, at, facts) for trial in shown]
-    frames = [_frame(axis, at(index, 0), at(index, 1), width == WIDE) for index, axis in enumerate(axes)]
+    frames = [_frame(axis, at, index, width == WIDE) for index, axis in enumerate(axes)]
     spoken = f"Parallel coordinates: {len(shown)} trials, each a line through its settings to its score"
-    return _svg(size, spoken, [*frames, *lines])
+    return _svg(size, spoken, [*lines, *frames])
 
 
 Place = Callable[[int, float], tuple[float, float]]
 
 
 def _sideways(axes: Sequence[_Axis]) -> tuple[tuple[int, int], Place]:
-    left, right, top, bottom = 60, WIDE - 60, 52, 300
+    left, right, top, bottom = 64, WIDE - 64, 62, 310
     step = (right - left) / max(1, len(axes) - 1)
-    return (WIDE, 330), lambda index, share: (left + index * step, bottom - share * (bottom - top))
+    return (WIDE, 340), lambda index, share: (left + index * step, bottom - share * (bottom - top))
 
 
 def _downwards(axes: Sequence[_Axis]) -> tuple[tuple[int, int], Place]:
@@ -72,8 +72,8 @@ def _setting_axis(entry: Mapping[str, Any]) -> _Axis:
         return domain.place(default) if trial["number"] == 0 and domain.holds(default) else None
 
     ends = domain.ends
-    log = ", log" if getattr(domain, "log", False) else ""
-    return _Axis(f"{name.rpartition('.')[2]}{log}", value_text(ends[0]), value_text(ends[-1]), place)
+    log = " (log)" if getattr(domain, "log", False) else ""
+    return _Axis(name.rpartition(".")[2], f"{value_text(ends[0])}{log}", value_text(ends[-1]), place)
 
 
 def _score_axis(trials: Sequence[Mapping[str, Any]]) -> _Axis:
@@ -138,12 +138,13 @@ def _told(trial: Mapping[str, Any]) -> str:
     return f"Trial {trial['number']}: {settings or 'the untuned recipe'}: {percent(trial['score'], 2)}{ended}"
 
 
-def _frame(axis: _Axis, low: tuple[float, float], high: tuple[float, float], sideways: bool) -> str:
-    (x, y), (other_x, other_y) = low, high
+def _frame(axis: _Axis, at: Place, index: int, sideways: bool) -> str:
+    """Return an axis with its title, above its neighbors' in every second one, and its ends."""
+    (x, y), (other_x, other_y) = at(index, 0), at(index, 1)
     line = f'<line class="axis" x1="{x:.1f}" y1="{y:.1f}" x2="{other_x:.1f}" y2="{other_y:.1f}"/>'
     if sideways:
         words = [
-            (x, other_y - 24, "middle", "title", axis.title),
+            (x, other_y - (24 if index % 2 else 42), "middle", "title", axis.title),
             (x, other_y - 8, "middle", "end", axis.high),
             (x, y + 18, "middle", "end", axis.low),
         ]
@@ -154,8 +155,8 @@ def _frame(axis: _Axis, low: tuple[float, float], high: tuple[float, float], sid
             (other_x, y + 16, "end", "end", axis.high),
         ]
     return line + "".join(
-        f'<text x="{at:.1f}" y="{line_y:.1f}" text-anchor="{anchor}" class="{kind}">{_text(text)}</text>'
-        for at, line_y, anchor, kind, text in words
+        f'<text x="{text_x:.1f}" y="{line_y:.1f}" text-anchor="{anchor}" class="{kind}">{_text(text)}</text>'
+        for text_x, line_y, anchor, kind, text in words
     )
 
 

@@ -33,6 +33,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "parallel": both_layouts(lambda width: parallel_coordinates(facts, width)),
         "history": both_layouts(lambda width: score_history(facts, width)),
         "has_scores": any(trial["score"] is not None for trial in facts["trials"]),
+        "space": [{**entry, "own": value_text(entry["default"])} for entry in facts["space"]],
         "rows": [_row(trial, facts) for trial in facts["trials"]],
         "changed": _changed(facts),
         "contents": _contents(facts),
