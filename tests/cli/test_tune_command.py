@@ -56,7 +56,7 @@ def test_json_is_one_object_and_quiet_is_quiet(pictures):
         (("--trials", "2", "--space", "learning_rate=1..0"), 2, "from a lower to a higher"),
         (("--trials", "2", "--space", "speed=1..2"), 2, "no setting 'speed'"),
         (("--trials", "2", "--recipe", "slow"), 2, "Unknown recipe"),
-        (("--trials", "2", "--resume", "nowhere"), 3, "no such folder"),
+        (("--trials", "2", "--resume", "nowhere"), 2, "Leave out size"),
     ],
 )
 def test_what_makes_no_sense_is_refused(pictures, arguments, code, words):

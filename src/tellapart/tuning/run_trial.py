@@ -75,6 +75,7 @@ class _TrialListener(Listener):
         if done.epoch not in self.reported:
             self.reported.add(done.epoch)
             self.trial.report(score, done.epoch)
+            self.trial.set_user_attr("attempts", 0)
         self.trial.set_user_attr("epochs", done.epoch + 1)
 
     def _stop_if_asked(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
+from tellapart.errors import TellapartError
 from tellapart.pages.card import Readable
 from tellapart.tuning.base import Base
 from tellapart.tuning.folder import TuningFolder
@@ -23,7 +24,7 @@ RANDOM_TRIALS: Final = 10
 """Drawn at random before the sampler knows enough to choose; Optuna's own number."""
 
 MOST_ATTEMPTS: Final = 3
-"""Times that a trial is begun; one that ended its process each time is given up."""
+"""Times that a trial is begun; one that ended its process each time before it finished an epoch is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ class Tuning(Readable):
 
         Returns:
             An `optuna.Trial`; None where no trial is left, or a new one would probably not end in time.
+
+        Raises:
+            TellapartError: the untuned recipe ended its process too often.
         """
         if seconds_left <= 0:
             return None
@@ -78,7 +82,13 @@ class Tuning(Readable):
         taken = optuna.trial.Trial(self.study, stored._trial_id)
         if stored.user_attrs.get("attempts", 0) < MOST_ATTEMPTS:
             return _begun(taken, worker)
-        taken.set_user_attr("note", f"its process ended {MOST_ATTEMPTS} times before it was done")
+        words = f"its process ended {MOST_ATTEMPTS} times before an epoch was finished"
+        if trial.is_default:
+            raise TellapartError(
+                f"The untuned recipe cannot be trained: {words}. Memory may be short: try a smaller --batch-size or --size "
+                "in a new tuning."
+            )
+        taken.set_user_attr("note", words)
         self.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         return None
 
@@ -97,7 +107,7 @@ def _begun(trial: Any, worker: str) -> Any:
 def let_go(trial: Any, seconds: float) -> None:
     """Write down that a trial was stopped before its end, by itself and not by what it did."""
     trial.set_user_attr("seconds", trial.user_attrs.get("seconds", 0.0) + seconds)
-    trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
+    trial.set_user_attr("attempts", max(0, trial.user_attrs["attempts"] - 1))
     trial.set_user_attr("worker", None)
 
 
