@@ -155,7 +155,7 @@ def train(
         MissingExtraError: a tracker's package is not installed.
         SaveError: the disk is full.
     """
-    _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
+    refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
     several = False if multi_label is None else multi_label
     _refuse_no_switches(multi_label=several, verbose=verbose, score_test=score_test)
     listener = listener_for(verbose) if listener is None else listener
@@ -169,7 +169,7 @@ def train(
             setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
-            raise ConfigError(_nothing_to_train_on(labels))
+            raise ConfigError(nothing_to_train_on(labels))
         else:
             refuse_taken(out)
             recipe, data, labels, changes = meant(config, recipe, data, labels, changes, multi_label)
@@ -178,12 +178,15 @@ def train(
             )
             again = reopening(data, labels)
             setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
-        setup = dataclasses.replace(setup, scores_test=score_test)
-        listener.folder_made(setup)
-        with tracking.until_the_end() as ending:
-            result = _run_of(setup)(setup, listener, should_stop)
-            ending.take_in(result)
-        return with_report(result, setup, listener) if result.scores is not None else result
+        return _trained(dataclasses.replace(setup, scores_test=score_test), tracking, should_stop)
+
+
+def _trained(setup: TrainingSetup, tracking: Tracking, should_stop: Callable[[], bool]) -> TrainingResult:
+    tracking.folder_made(setup)
+    with tracking.until_the_end() as ending:
+        result = _run_of(setup)(setup, tracking, should_stop)
+        ending.take_in(result)
+    return with_report(result, setup, tracking) if result.scores is not None else result
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -243,7 +246,7 @@ def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
         raise ConfigError("A resumed run keeps its folder and settings. Leave out the recipe and out.")
 
 
-def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, should_stop: Any) -> None:
+def refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, should_stop: Any) -> None:
     """Refuse arguments of a wrong type, before anything is opened.
 
     Raises:
@@ -339,7 +342,7 @@ def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -
             )
 
 
-def _nothing_to_train_on(labels: Any) -> str:
+def nothing_to_train_on(labels: Any) -> str:
     """Return the error where no data are given, or a file of labels alone."""
     choice = as_labels(labels)
     beside = (

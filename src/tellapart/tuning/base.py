@@ -8,7 +8,7 @@ from typing import Any
 from tellapart import __version__
 from tellapart.api.listener import Listener
 from tellapart.api.own_model import OwnGiven
-from tellapart.api.train import meant, opened_and_configured, opener_of
+from tellapart.api.train import meant, nothing_to_train_on, opened_and_configured, opener_of
 from tellapart.data.open import opens_the_same, reopening
 from tellapart.data.sources.label_choice import labels_from
 from tellapart.errors import ConfigError
@@ -87,6 +87,8 @@ def base_of(
         ConfigError, DataError: as `train`; or a space that cannot be searched.
     """
     refuse_target(changes)
+    if data is None and config is None:
+        raise ConfigError(nothing_to_train_on(labels))
     recipe, data, labels, changes = meant(config, recipe, data, labels, dict(changes), multi_label)
     opened = opener_of(class_names, listener, for_training=True)
     dataset, complete, reason, _ = opened_and_configured(

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.train import refuse_other_types
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.files import write_text
 from tellapart.pages.card import Card, Facts, Readable, Table
 from tellapart.text import counted, described, percent, short_name
-from tellapart.tuning.base import address_of, base_again, base_of, refuse_other_base
+from tellapart.tuning.base import Base, address_of, base_again, base_of, refuse_other_base
 from tellapart.tuning.facts import facts_of
-from tellapart.tuning.folder import existing_tuning, folder_to_begin, refuse_other_folder
+from tellapart.tuning.folder import TuningFolder, existing_tuning, folder_to_begin, refuse_other_folder
 from tellapart.tuning.jobs import work_together
 from tellapart.tuning.listener import TrialPrinter, TuningListener, settings_text
 from tellapart.tuning.page import page
@@ -149,8 +150,9 @@ def tune(
         TellapartError: the untuned recipe cannot be trained, or no trial was completed in the time given.
     """
     _refuse_limits(minutes, trials, jobs)
+    refuse_other_types(recipe, {"resume": resume, "config": config}, listener, should_stop)
     import_optuna()
-    listener = (TrialPrinter() if verbose else TuningListener()) if listener is None else listener
+    listener = listener or (TrialPrinter() if verbose else TuningListener())
     limits = Limits.of(minutes, trials)
     if resume is not None:
         _refuse_beside_resume(recipe=recipe, out=out, config=config, space=space or None, **changes)
@@ -158,24 +160,9 @@ def tune(
         base = base_again(folder, data, labels, class_names)
     else:
         refuse_other_folder(out)
-        base = base_of(
-            data,
-            labels,
-            class_names,
-            recipe,
-            config,
-            augment,
-            multi_label,
-            changes,
-            dict(space or {}),
-            listener,
-        )
-        folder = folder_to_begin(out, base.data_name, base.config.recipe)
-        with folder.locked():
-            if folder.exists:
-                refuse_other_base(base, folder)
-            else:
-                folder.write(base.settings(storage))
+        of_training = (recipe, config, augment, multi_label, changes)
+        base = base_of(data, labels, class_names, *of_training, space or {}, listener)
+        folder = _begun_or_gone_on_with(base, out, storage)
     address = address_of(folder, storage)
     tuning = opened_tuning(folder, base, address)
     listener.tuning_begun(str(folder.path), tuning.trials(), base.notes)
@@ -184,6 +171,22 @@ def tune(
     else:
         work_together(tuning, jobs, limits, address, listener, should_stop)
     return _ended(tuning, listener, is_stopped=should_stop())
+
+
+def _begun_or_gone_on_with(base: Base, out: str | Path | None, storage: str | None) -> TuningFolder:
+    """Return the folder of a tuning, made where there is none.
+
+    Raises:
+        ConfigError: it holds another tuning.
+        SaveError: it cannot be made.
+    """
+    folder = folder_to_begin(out, base.data_name, base.config.recipe)
+    with folder.locked():
+        if folder.exists:
+            refuse_other_base(base, folder)
+        else:
+            folder.write(base.settings(storage))
+    return folder
 
 
 def _ended(tuning: Tuning, listener: TuningListener, *, is_stopped: bool) -> TuningResult:

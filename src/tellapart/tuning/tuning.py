@@ -85,8 +85,8 @@ class Tuning(Readable):
         words = f"its process ended {MOST_ATTEMPTS} times before an epoch was finished"
         if trial.is_default:
             raise TellapartError(
-                f"The untuned recipe cannot be trained: {words}. Memory may be short: try a smaller --batch-size or --size "
-                "in a new tuning."
+                f"The untuned recipe cannot be trained: {words}. Memory may be short: try a smaller --batch-size "
+                "or --size in a new tuning."
             )
         taken.set_user_attr("note", words)
         self.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
