@@ -16,7 +16,7 @@ def test_a_recipe_lies_within_its_own_space(recipe):
     space = space_for(RECIPES[recipe](), {})
     assert list(space.texts) == list(SPACES[recipe])
     outside = [each.name for each in space if not each.has_default]
-    assert outside == (["fine_tune"] if recipe == "transfer" else [])  # "auto" lies between off and on
+    assert outside == []
 
 
 def test_a_setting_that_lengthens_trainings_is_in_no_space():

@@ -36,7 +36,7 @@ def test_a_space_that_cannot_be_searched_is_refused(given, fixed, words):
 
 
 def test_settings_of_fine_tuning_are_drawn_only_where_it_is_on():
-    space = space_for(transfer(), {})
+    space = space_for(transfer(), {"fine_tune": "off,on"})
     off = values_of(space, lambda each: each.domain.ends[0])
     on = values_of(space, lambda each: each.domain.ends[-1])
     assert off == {"fine_tune": "off"}
@@ -45,7 +45,7 @@ def test_settings_of_fine_tuning_are_drawn_only_where_it_is_on():
 
 def test_without_fine_tuning_a_transfer_has_nothing_to_search():
     with pytest.raises(ConfigError, match="nothing to search"):
-        space_for(transfer(), {}, fixed=["fine_tune", *SPACES["transfer"]])
+        space_for(transfer(), {}, fixed=list(SPACES["transfer"]))
 
 
 def test_the_recipes_own_values_are_found_by_the_names_of_a_space():

@@ -44,7 +44,6 @@ SPACES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "mixing": "none,mixup,cutmix,ricap",
         },
         "transfer": {
-            "fine_tune": "off,on",
             "learning_rate": "x0.1..x10:log",
             "batch_size": "16..64:log",
             "weight_decay": "0..0.1",
@@ -53,4 +52,5 @@ SPACES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         },
     }
 )
-"""Recipe -> setting -> range. Of `transfer`, all but the first are settings of fine-tuning, searched where it is on."""
+"""Recipe -> setting -> range. Those of `transfer` are of fine-tuning, which keeps the frozen network where that is
+better on held-out images, so that whether to fine-tune need not be searched."""
