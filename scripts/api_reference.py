@@ -23,6 +23,7 @@ GROUPS = {
     "Keras models": ["fit", "adopt", "modernize"],
     "Exports": ["export"],
     "Data": ["open_dataset", "load_data", "shard", "check", "augment", "Augmentation", "Labels"],
+    "Tuning": ["tune"],
     "Runs and networks": ["runs", "report", "compare", "summary"],
     "Sources of your own": ["Source", "LabeledImage", "dataset_of", "register_source"],
     "Settings": [
@@ -35,6 +36,8 @@ GROUPS = {
     ],
     "Results": [
         "TrainingResult",
+        "TuningResult",
+        "Trial",
         "Classifier",
         "Predictions",
         "PredictionFile",
@@ -65,7 +68,16 @@ GROUPS = {
         "Preprocessing",
         "Usage",
     ],
-    "While it trains": ["Listener", "EpochPrinter", "TrainingSetup", "StepDone", "EpochDone", "Finding"],
+    "While it trains": [
+        "Listener",
+        "EpochPrinter",
+        "TuningListener",
+        "TuningProgress",
+        "TrainingSetup",
+        "StepDone",
+        "EpochDone",
+        "Finding",
+    ],
     "Errors": [
         "TellapartError",
         "ConfigError",

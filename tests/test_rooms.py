@@ -22,7 +22,7 @@ FLOORS = (
     ("explanations", "volume"),
     ("reports",),
     ("api",),
-    ("guide", "server"),
+    ("guide", "server", "tuning"),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "tellapart.training.keras_fit",
     "train": "tellapart.api.train",
+    "tune": "tellapart.tuning.tune",
     "augment": "tellapart.api.augment",
     "Augmentation": "tellapart.data.augmentation.settings",
     "evaluate": "tellapart.api.evaluate",
@@ -52,6 +53,10 @@ _HOMES = {
     "ClassWeights": "tellapart.recipes.class_weights",
     "TrainingResult": "tellapart.api.finish",
     "TrainingSetup": "tellapart.runs.setup",
+    "TuningResult": "tellapart.tuning.tune",
+    "TuningListener": "tellapart.tuning.listener",
+    "TuningProgress": "tellapart.tuning.listener",
+    "Trial": "tellapart.tuning.trial",
     "Listener": "tellapart.api.listener",
     "EpochPrinter": "tellapart.api.listener",
     "Evaluation": "tellapart.api.evaluate",

@@ -103,6 +103,10 @@ def roots(trained, color_photos, tmp_path_factory):
     return {
         "train": trained,
         "setup": setups[0],
+        "tune": tellapart.tune(
+            color_photos, recipe="quick", trials=1, epochs=1, size=16, out=place / "tuned", verbose=False
+        ),
+        "TuningProgress": tellapart.TuningProgress(1, 2, 3.0, 0.5),
         "runs": tellapart.runs(place),
         "MuonSettings": tellapart.MuonSettings(learning_rate=0.1),
         "Finding": tellapart.Finding("overfitting", 2, 1, "validation loss rises", "Stop earlier"),

@@ -42,6 +42,9 @@ FUNCTIONS = {
     "train, as recipe": lambda thing: tellapart.train("digits", recipe=thing or 3),
     "train, as out": lambda thing: tellapart.train("digits", out=thing or 3),
     "train, as resume": lambda thing: tellapart.train(resume=thing or 3),
+    "tune": lambda thing: tellapart.tune(thing, trials=1),
+    "tune, as recipe": lambda thing: tellapart.tune("digits", trials=1, recipe=thing or 3),
+    "tune, as resume": lambda thing: tellapart.tune(resume=thing or 3, trials=1),
     "register_source": lambda thing: tellapart.register_source(thing),
     "dataset_of": lambda thing: tellapart.dataset_of("name", thing),
 }

@@ -125,3 +125,13 @@ def test_an_answer_takes_little_time_and_no_torch():
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["fast", "first-cnn"]
     assert not any(f" {name}\n" in done.stderr for name in ("torch", "keras", "numpy", "rich.console"))
+
+
+def test_tunings_to_go_on_with():
+    from tellapart.tuning.folder import TUNINGS
+
+    assert completion.TUNINGS == TUNINGS
+    Path("tunings/done").mkdir(parents=True)
+    Path("tunings/done/tuning.toml").touch()
+    Path("tunings/other").mkdir()
+    assert completion.tunings("") == ["tunings/done"]

@@ -180,7 +180,7 @@ def test_asked_to_stop_after_its_last_step_a_training_does_not_go_on_to_the_scor
     assert f"tellapart train --resume {run}" in done.stderr
     assert not (run / "predictions.safetensors").exists()
     resume = ("train", "--resume", run, "--quiet")
-    again = signalled_at("tellapart.api.training_run", "score_test", 1, *resume)
+    again = signalled_at("tellapart.api.training_run", "conclude", 1, *resume)
     assert again.returncode == 143
     assert not (run / "predictions.safetensors").exists()
     assert tellapart(*resume).code == 0

@@ -92,7 +92,7 @@ def test_killed_while_its_folder_is_made_the_same_command_begins_it(name, number
 
 
 def test_killed_while_it_is_scored_a_run_is_resumed(begin, tmp_path):
-    killed_at("tellapart.api.training_run", "score_test", 1, *begin)
+    killed_at("tellapart.api.training_run", "conclude", 1, *begin)
     resumed = tellapart("train", "--resume", tmp_path / "run", "--json", "--quiet")
     assert resumed.code == 0, resumed.err
     assert resumed.json["scores"]["pictures"] == 8

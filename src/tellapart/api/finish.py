@@ -1,7 +1,10 @@
-"""The end of every training: calibrate on held-out images, score the test split once, keep the predictions."""
+"""The end of every training: calibrate on held-out images, score the test split once, keep the predictions.
+
+A training whose setup leaves out the test split ends before that; `score_run` scores it later.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +64,7 @@ class TrainingResult(Readable):
     """False where the training was asked to stop before its end; continue with `resume=folder`."""
 
     scores: Scores | LabelScores | None = None
-    """On the test split, at the end; None where the training did not finish."""
+    """On the test split, at the end; None where the training did not finish, or was not to score it."""
 
     plain_scores: Scores | LabelScores | None = None
     """The same without test-time augmentation, where the recipe uses it."""
@@ -91,6 +94,8 @@ class TrainingResult(Readable):
     def _headline(self) -> str:
         if self.scores is not None:
             return f"test {self.scores.in_words}"
+        if self.finished:
+            return "finished, not scored on the test split"
         done = self.history[-1].in_words.partition(":")[0] if self.history else "before its first epoch"
         return f"stopped: {done}; go on with resume={short_name(str(self.folder))!r}"
 
@@ -132,6 +137,11 @@ class HeldOut:
     def decides(self) -> bool:
         """Whether there are enough of them to choose anything by."""
         return len(self.images) >= FEWEST_HELD_OUT
+
+    def to_keep(self, tta_views: int) -> SplitPredictions:
+        """Return the predictions of a model that averages so many views, as a run folder keeps them."""
+        of_card = self.predictions.averaged if tta_views > 1 else self.predictions.plain
+        return SplitPredictions(of_card, self.images.labels, self.images.ids)
 
 
 def calibrated(card: ModelCard, held_out: HeldOut, *, choose_views: bool = True) -> ModelCard:
@@ -188,11 +198,39 @@ def with_thresholds(card: ModelCard, probabilities: NDArray[np.float32], held_ou
     return replace(card, thresholds=values, thresholds_from=how)
 
 
-def score_test(
+def conclude(
     setup: TrainingSetup,
     classifier: Classifier,
     history: tuple[EpochDone, ...],
     held_out: HeldOut | None,
+    listener: Listener,
+) -> TrainingResult:
+    """Score the test split, or where the setup leaves it out, keep the predictions of held-out images alone.
+
+    Args:
+        setup: of the training.
+        classifier: as it is saved.
+        history: its epochs.
+        held_out: None where no images were held out.
+        listener: hears of the images scored.
+
+    Raises:
+        SaveError: the disk is full.
+    """
+    kept = {} if held_out is None else {"validation": held_out.to_keep(classifier.card.tta_views)}
+    folder = setup.folder
+    if setup.scores_test:
+        return score_test(setup, classifier, history, kept, listener)
+    save_predictions(folder.predictions, kept)
+    folder.log("Unscored", {})
+    return TrainingResult(classifier, folder.path, history, True, findings=folder.findings())
+
+
+def score_test(
+    setup: TrainingSetup,
+    classifier: Classifier,
+    history: tuple[EpochDone, ...],
+    kept: Mapping[str, SplitPredictions],
     listener: Listener,
 ) -> TrainingResult:
     """Score the test split, once; keep the predictions, and show some of them.
@@ -201,16 +239,13 @@ def score_test(
         setup: of the training.
         classifier: as it is saved.
         history: its epochs.
-        held_out: predictions to keep beside those of the test split; None where no images were held out.
+        kept: predictions of other splits, to keep beside those of the test split.
         listener: hears of the images scored.
     """
     test, names, folder = setup.stores["test"], setup.dataset.class_names, setup.folder
     views = classifier.card.tta_views
     probabilities = predicted_by_all(setup, classifier, "test", listener.scoring)
-    kept = {"test": SplitPredictions(probabilities.averaged, test.labels, test.ids)}
-    if held_out is not None:
-        of_card = held_out.predictions.averaged if views > 1 else held_out.predictions.plain
-        kept["validation"] = SplitPredictions(of_card, held_out.images.labels, held_out.images.ids)
+    kept = {"test": SplitPredictions(probabilities.averaged, test.labels, test.ids), **kept}
     _on_the_side(
         lambda: save_predictions(folder.predictions, kept), "the report lacks its test results", listener
     )

@@ -66,7 +66,8 @@ def default_recipe(target: float | None, settings: Mapping[str, Any]) -> str:
     return AUTO if target is None else RECIPE_FOR_TARGETS
 
 
-def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
+def opener_of(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
+    """Return what opens data and labels, and downloads a known set that is not there."""
     return lambda data, labels: open_dataset(
         data,
         labels=labels,
@@ -78,7 +79,7 @@ def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_traini
 
 
 @in_team(
-    lambda class_names: _opener(class_names, Listener(), for_training=False),
+    lambda class_names: opener_of(class_names, Listener(), for_training=False),
     lambda memory: _bytes_of(MEMORY_BUDGET if memory is None else memory),
 )
 def train(
@@ -102,6 +103,7 @@ def train(
     memory: int | str = MEMORY_BUDGET,
     multi_label: bool | None = None,
     log: Any = None,
+    score_test: bool = True,
     **changes: Any,
 ) -> TrainingResult:
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
@@ -150,6 +152,8 @@ def train(
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods start(run_folder, config, data), log(values,
             step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
+        score_test: False ends without scoring the test split, as long as settings are still being chosen by held-out
+            images; `resume` scores it.
         **changes: other settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
             patience=5, learning_rate=0.003 (or lr; the highest of the schedule), weight_decay=0.01, optimizer="adam" or
             {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0}, sampling="balanced",
@@ -158,10 +162,10 @@ def train(
             fine-tuning, and epochs turns it on. `docs/settings.md` lists them all.
 
     Returns:
-        A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped; `folder`, the run
-        folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning; `report`, the path of
-        its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as the model.
-        In a script that torchrun starts, its first process gets it, and the others None.
+        A TrainingResult: `classifier`; `scores` on the test split, None if it was stopped or score_test=False;
+        `folder`, the run folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning;
+        `report`, the path of its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as
+        the model. In a script that torchrun starts, its first process gets it, and the others None.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.
@@ -170,11 +174,12 @@ def train(
         MissingExtraError: a tracker's package is not installed.
         SaveError: the disk is full.
     """
-    _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
-    _refuse_no_switches(multi_label=False if multi_label is None else multi_label, verbose=verbose)
+    refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
+    several = False if multi_label is None else multi_label
+    _refuse_no_switches(multi_label=several, verbose=verbose, score_test=score_test)
     listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
-    opened = _opener(class_names, listener, for_training=resume is None)
+    opened = opener_of(class_names, listener, for_training=resume is None)
     budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects, config)
     with ExitStack() as held:
         if resume is not None:
@@ -185,27 +190,27 @@ def train(
             )
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
-            raise ConfigError(_nothing_to_train_on(labels))
+            raise ConfigError(nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            recipe, data, labels, changes = _meant(config, recipe, data, labels, changes, multi_label)
-            dataset, complete, reason, own = _opened_and_configured(
+            recipe, data, labels, changes = meant(config, recipe, data, labels, changes, multi_label)
+            dataset, complete, reason, own = opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
             again = reopening(data, labels)
             setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own, team())
-        return _trained(setup, tracking, should_stop)
+        return _trained(dataclasses.replace(setup, scores_test=score_test), tracking, should_stop)
 
 
-def _trained(setup: TrainingSetup, listener: Tracking, should_stop: Callable[[], bool]) -> TrainingResult:
+def _trained(setup: TrainingSetup, tracking: Tracking, should_stop: Callable[[], bool]) -> TrainingResult:
     """Train, score, and write the report, with the other processes of the team where there are any."""
-    listener.folder_made(setup)
-    assemble(setup, listener)
-    with listener.until_the_end() as ending:
-        result = _run_of(setup)(setup, listener, should_stop)
+    tracking.folder_made(setup)
+    assemble(setup, tracking)
+    with tracking.until_the_end() as ending:
+        result = _run_of(setup)(setup, tracking, should_stop)
         ending.take_in(result)
     dismiss(setup.team)
-    return _with_report(result, setup, listener) if result.finished else result
+    return with_report(result, setup, tracking) if result.scores is not None else result
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -230,7 +235,7 @@ def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tupl
     return repeated(config, data, labels)
 
 
-def _meant(
+def meant(
     config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool | None
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Return recipe, data, labels and changes, those of a run that is repeated where there is one.
@@ -265,7 +270,7 @@ def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
         raise ConfigError("A resumed run keeps its folder and settings. Leave out the recipe and out.")
 
 
-def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, should_stop: Any) -> None:
+def refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, should_stop: Any) -> None:
     """Refuse arguments of a wrong type, before anything is opened.
 
     Raises:
@@ -303,7 +308,7 @@ def _bytes_of(memory: int | str) -> int:
     return amount
 
 
-def _opened_and_configured(
+def opened_and_configured(
     data: Any,
     labels: Any,
     opened: Opener,
@@ -361,7 +366,7 @@ def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -
             )
 
 
-def _nothing_to_train_on(labels: Any) -> str:
+def nothing_to_train_on(labels: Any) -> str:
     """Return the error where no data are given, or a file of labels alone."""
     choice = as_labels(labels)
     beside = (
@@ -372,7 +377,7 @@ def _nothing_to_train_on(labels: Any) -> str:
     return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
-def _with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:
+def with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:
     """Write the report. Whatever goes wrong with it, the training is done and its result comes back."""
     try:
         report = report_of_run(result.folder, listener, setup.stores)

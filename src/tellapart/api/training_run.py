@@ -9,7 +9,7 @@ import torch
 from tellapart.api.batches import batches_of, loader_of
 from tellapart.api.crew import held_alike, order, ordering, predicted_by_all
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_to_the_end
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, conclude, new_card
 from tellapart.api.listener import Listener
 from tellapart.api.own_training import OwnTraining
 from tellapart.api.streamed import with_left_out
@@ -171,7 +171,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
         )
     held_out = None if setup.config.validation == "test" else _calibrate(setup, classifier)
     classifier.save(setup.folder.model)
-    return score_test(setup, classifier, history, held_out, listener)
+    return conclude(setup, classifier, history, held_out, listener)
 
 
 def _to_the_end(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tellapart.api.crew import computed_by_all, held_alike, order
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, conclude, new_card
 from tellapart.api.listener import Listener
 from tellapart.api.watching import findings_of_head, look_at_data
 from tellapart.classifier.classifier import Classifier
@@ -100,7 +100,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     held_alike(setup.team, classifier.model.weights)
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
-    return score_test(setup, classifier, outcome.history, held_out, listener)
+    return conclude(setup, classifier, outcome.history, held_out, listener)
 
 
 def model_of(setup: TrainingSetup, features: Any) -> Any:

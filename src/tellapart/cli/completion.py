@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tellapart.cli import options, run_options, training_options
+from tellapart.cli import options, run_options, training_options, tune_options
 
 RECIPES = ("transfer", "fast", "quick", "accurate", "best", "photos-from-scratch", "first-cnn")
 BACKBONES = (
@@ -27,6 +27,9 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
 
 RUNS = "runs"
 """Where `train` makes run folders."""
+
+TUNINGS = "tunings"
+"""Where `tune` makes its folders."""
 
 MOST_FOLDERS = 1_000
 """Entries of a folder that are looked at."""
@@ -90,6 +93,14 @@ def runs_to_resume(incomplete: str) -> list[str]:
     return sorted(run_folders(incomplete), key=_is_finished)
 
 
+def tunings(incomplete: str) -> list[str]:
+    """Offer the folders of tunings in `tunings`, or in the folder that is typed."""
+    folder = os.path.dirname(incomplete) or TUNINGS
+    paths = [os.path.join(folder, name) for name in _listed(folder)]
+    begun = [path for path in paths if os.path.isfile(os.path.join(path, "tuning.toml"))]
+    return [path for path in begun if path.startswith(incomplete)]
+
+
 def trackers(incomplete: str) -> list[str]:
     """Offer trackers; after a comma, one more."""
     from tellapart.trackers.registry import NONE, TRACKERS
@@ -151,6 +162,7 @@ COMPLETED: tuple[tuple[Any, Completer], ...] = (
     (training_options.Optimizer, optimizers),
     (training_options.ClassWeight, class_weights),
     (training_options.ConfigFile, run_folders),
+    (tune_options.ResumeTuning, tunings),
     (run_options.Log, trackers),
     (run_options.Runs, run_folders),
     (run_options.RunFolders, run_folders),

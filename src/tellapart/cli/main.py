@@ -34,6 +34,7 @@ from tellapart.cli.terminal import console
 from tellapart.cli.terminal.quiet import silence_libraries
 from tellapart.cli.terminal.unquoted import unquoted_name
 from tellapart.cli.train import train
+from tellapart.cli.tune import tune
 from tellapart.errors import TellapartError
 from tellapart.keras_backend import leave_out_optional
 
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "augment": augment,
     "train": train,
+    "tune": tune,
     "evaluate": evaluate,
     "predict": predict,
     "explain": explain,

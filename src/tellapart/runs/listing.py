@@ -33,8 +33,8 @@ class RunSummary(Readable):
 
     folder: Path
     state: State
-    """finished: scored on the test split. running: a training holds the folder. damaged: see `problems`. stopped: any
-    other; `train(resume=folder)` continues it."""
+    """finished: scored on the test split, or trained without that. running: a training holds the folder. damaged: see
+    `problems`. stopped: any other; `train(resume=folder)` continues it."""
 
     problems: tuple[str, ...] = ()
     """What is damaged or missing, each a clause that names the file."""
@@ -306,9 +306,11 @@ def _figures(folder: Path, settings: Mapping[str, Any], log: Sequence[Mapping[st
 
 
 def _is_over(log: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether the test split was scored after the last epoch; a run that goes on past its end is not over."""
-    events = [line["event"] for line in log if line["event"] in ("EpochDone", "Scored")]
-    return "Scored" in events and events[-1] == "Scored"
+    """Return whether the test split was scored, or left out, after the last epoch; a run that goes on past its end is
+    not over."""
+    ends = ("Scored", "Unscored")
+    events = [line["event"] for line in log if line["event"] in ("EpochDone", *ends)]
+    return bool(events) and events[-1] in ends
 
 
 def _scores(line: Mapping[str, Any]) -> dict[str, Any]:

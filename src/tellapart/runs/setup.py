@@ -43,6 +43,9 @@ class TrainingSetup(Readable):
     reason: str = ""
     """Why `auto` chose this recipe; empty where somebody named it."""
 
+    scores_test: bool = True
+    """Whether the training ends with the test split being scored; not while settings are still being chosen."""
+
     @property
     def pictures(self) -> dict[str, int]:
         """How many images each split has that is used; of training images in shards, all."""

@@ -1,0 +1,1 @@
+"""Tuning: settings searched by trainings that are scored on held-out pictures alone."""
