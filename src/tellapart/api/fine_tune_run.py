@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, calibrated
 from tellapart.api.listener import Listener
+from tellapart.api.minutes.fine_tuning import tuning_in_time
+from tellapart.api.pacing import Paced, keeper, paced, set_schedule
 from tellapart.api.watching import watch_over, with_findings
-from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone, Event, FineTuned, FineTuningSkipped
-from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.keras_backend import import_keras
-from tellapart.lowering import lower
+from tellapart.lowering import LoweredNet, lower
 from tellapart.metrics.calibration import tempered
-from tellapart.metrics.novelty import BY_FEATURES, familiar_limit, fit_reference
 from tellapart.metrics.validation import Validation, is_better, loss_and_accuracy, validated
 from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
@@ -41,7 +40,10 @@ from tellapart.text import counted
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import run_epochs
 from tellapart.training.optim.native import NativeOptimizer, has_native_form
+from tellapart.training.pace import Clock
+from tellapart.training.state import TrainState
 from tellapart.training.step import TrainStep
+from tellapart.training.step_plan import StepPlan
 
 
 class Candidate(NamedTuple):
@@ -101,13 +103,14 @@ def fine_tune(
     began = time.monotonic()
     resumes = setup.resumes and setup.folder.has_checkpoint
     decides = config.fine_tune == "auto" and not resumes
-    if decides and (reason := _too_few_to_tell(setup, head, settings)):
+    if decides and (reason := _not_needed(setup, head) or _too_few_to_tell(setup, head, settings)):
         tell(FineTuningSkipped(reason))
         return Outcome(head)
     tuning = _Tuning.of(setup, head, settings)
     obstacle = tuning.obstacle()
-    if decides and (reason := obstacle or tuning.too_much_work()):
-        tell(FineTuningSkipped(reason, can_be_asked_for=not obstacle))
+    late = "" if obstacle else tuning.fit_to_clock()
+    if (decides and (reason := obstacle or tuning.too_much_work())) or (reason := late):
+        tell(FineTuningSkipped(reason, can_be_asked_for=not (obstacle or late)))
         return Outcome(head)
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
@@ -128,6 +131,14 @@ def fine_tune(
     return Outcome(head)
 
 
+def _not_needed(setup: TrainingSetup, head: Candidate) -> str:
+    """Return that the target is reached without it; empty where there is none, or it is not reached."""
+    target, labels = setup.config.target, setup.validation.labels
+    if target is None or (head.probabilities.argmax(1) == labels).mean() < target:
+        return ""
+    return "the last layer alone reaches the target"
+
+
 def _too_few_to_tell(setup: TrainingSetup, head: Candidate, settings: FineTuning) -> str:
     """Return why held-out images could not tell a gain; empty where they could."""
     if setup.config.validation != "held out":
@@ -142,7 +153,7 @@ def _too_few_to_tell(setup: TrainingSetup, head: Candidate, settings: FineTuning
     return ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Tuning:
     """A fine-tuning before its first step."""
 
@@ -154,6 +165,8 @@ class _Tuning:
     """A compiled copy of the head's model, its last stages trainable."""
 
     flops: Flops
+    clock: Clock | None = None
+    """That its steps are kept to."""
 
     @classmethod
     def of(cls, setup: TrainingSetup, head: Candidate, settings: FineTuning) -> "_Tuning":
@@ -181,7 +194,7 @@ class _Tuning:
             keep="last" if settings.patience is None else "best",
             patience=settings.patience,
             label_smoothing=settings.label_smoothing,
-            target=None,
+            planned_steps=settings.planned_steps,
         )
 
     def obstacle(self) -> str:
@@ -190,8 +203,29 @@ class _Tuning:
             return ""
         return f"weights of the backbone {self.setup.config.backbone} have constraints, or are not float32"
 
+    def fit_to_clock(self) -> str:
+        """Plan its steps by the clock, where there is one; return why there is no time for any, or an empty text."""
+        setup, minutes = self.setup, self.setup.minutes
+        if minutes is None or setup.resumes:
+            return ""
+        fitted = tuning_in_time(setup, minutes, self.settings, self.batches, self.flops)
+        if fitted is None:
+            setup.folder.keep_config(setup.config.changed(fine_tune="off"))
+            return "there is no time left for a whole pass over the training pictures"
+        self.settings, self.clock = fitted
+        self._record(self.settings)
+        return ""
+
+    def _record(self, settings: FineTuning) -> TrainConfig:
+        """Write down that the backbone is fine-tuned, with these steps; return the configuration of the run."""
+        config = self.setup.config.changed(fine_tune="on", fine_tuning=settings)
+        self.setup.folder.keep_config(config)
+        return config
+
     def too_much_work(self) -> str:
-        """Return why it takes too long to be done unasked; empty where it does not."""
+        """Return why it takes too long to be done unasked; empty where it does not, or a clock ends it."""
+        if self.clock is not None:
+            return ""
         images, epochs = self.batches.n, self.settings.epochs
         work = epochs * (images * self.flops.step + len(self.setup.validation) * self.flops.forward)
         if work <= self.settings.most_flops:
@@ -212,7 +246,10 @@ class _Tuning:
         setup, settings = self.setup, self.settings
         net = lower(self.model, setup.precision)
         factors = rate_factors(self.model, settings.stage_factor)
-        optimizer = NativeOptimizer(self.model.optimizer, self.model.trainable_variables, factors)
+
+        def optimizer() -> NativeOptimizer:
+            return NativeOptimizer(self.model.optimizer, self.model.trainable_variables, factors)
+
         train, classes = setup.stores["train"], len(setup.dataset.class_names)
         loader = DataLoader(train, classes, self.batches, settings.augmentation, net.device)
         classifier = Classifier.of_model(self.model, self.head.classifier.card)
@@ -223,21 +260,44 @@ class _Tuning:
 
         weights = setup.config.class_weight
         of_class = None if weights is None else weights.of(setup.dataset.class_names).tolist()
-        step = TrainStep(net, optimizer, class_weight=of_class)
+        pace = self._paced(checkpointer.state, net, tell, lambda: TrainStep(net, optimizer(), class_weight=of_class))
         watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
             events = run_epochs(
-                step,
+                pace.step,
                 loader,
                 validate,
                 checkpointer.state,
-                settings.epochs,
+                pace.epochs,
                 should_stop,
                 self.config.early_end,
+                pace.is_over,
             )
             for event in with_findings(events, watch):
                 checkpointer.event(event)
                 tell(event)
+
+    def _paced(
+        self, state: TrainState, net: LoweredNet, tell: Callable[[Event], None], build: Callable[[], TrainStep]
+    ) -> Paced:
+        """Return the step, and when fine-tuning is over: after its epochs, or the steps that the clock plans."""
+        steps = self.batches.steps_per_epoch
+
+        def rebuilt(total: int) -> TrainStep:
+            set_schedule(self.model, self.settings.optimizer, total)
+            return build()
+
+        def with_plan(plan: StepPlan) -> TrainConfig:
+            self.settings = replace(self.settings, planned_steps=plan.flat, epochs=plan.epochs(steps))
+            return self._record(self.settings)
+
+        settings, clock = self.settings, self.clock
+        keep = (
+            (lambda *_: None)
+            if clock is None
+            else keeper(self.setup, with_plan, tell, state, steps, clock.step_seconds)
+        )
+        return paced(settings.planned_steps, settings.epochs, steps, state, net, rebuilt, clock, keep)
 
     def candidate(self) -> Candidate:
         """Return the trained network as a plain model, with its predictions of the held-out images."""
@@ -338,26 +398,3 @@ def _compared(
         only_head_correct=int((before & ~after).sum()),
         only_tuned_correct=int((after & ~before).sum()),
     )
-
-
-def learn_features(
-    setup: TrainingSetup, classifier: Classifier, listener: Listener
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute a fine-tuned network's features, and learn from them which images are familiar.
-
-    From which score on an image is unfamiliar is learned from held-out images: the training images lie closer
-    together than new ones, now that the network has been trained on them.
-
-    Returns:
-        Features (N, features) and probabilities (N, classes) of the training images.
-    """
-    train, validation = setup.stores["train"], setup.validation
-    features, probabilities = features_and_probabilities(
-        classifier, train.images, listener.featuring, setup.precision
-    )
-    new, _ = features_and_probabilities(classifier, validation.images, precision=setup.precision)
-    reference = fit_reference(features, train.labels, setup.config.seed)
-    classifier.reference = reference
-    limit = familiar_limit(reference.score(new))
-    classifier.card = replace(classifier.card, novelty=NoveltyLimit(BY_FEATURES, limit))
-    return features, probabilities

@@ -1,7 +1,7 @@
 """The end of every training: calibrate on held-out images, score the test split once, keep the predictions."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,10 @@ class TrainingResult(Readable):
 
     report: Path | None = None
     """Path of the report's page; None where the training did not finish, or the page could not be written."""
+
+    forecast: Mapping[str, Any] | None = None
+    """Of a training with a number of minutes: what was forecast and on what basis, and under "outcome" what became of it;
+    None without minutes."""
 
     def __fspath__(self) -> str:
         """The run folder: a result can be given wherever a run or a model is taken."""

@@ -11,6 +11,8 @@ from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import Listener
 from tellapart.api.live import listener_for
+from tellapart.api.minutes.begin import in_minutes, with_outcome, with_plan
+from tellapart.api.minutes.deadline import Deadline, deadline_from
 from tellapart.api.own_model import OwnGiven, prepared_own
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.repeat import repeated
@@ -28,6 +30,7 @@ from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.given import ALIASES, KEYWORDS, settings_from
 from tellapart.recipes.own_model import refuse_settings_of_recipes
+from tellapart.runs.minutes_plan import MinutesPlan
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
@@ -132,7 +135,9 @@ def train(
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods start(run_folder, config, data), log(values,
             step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
-        **changes: other settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
+        **changes: minutes=5, for the whole command with its report: recipe, size and epochs are chosen for that time,
+            and the accuracy is forecast (`docs/minutes.md`); with a target it ends at whichever comes first. Other
+            settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
             patience=5, learning_rate=0.003 (or lr; the highest of the schedule), weight_decay=0.01, optimizer="adam" or
             {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0}, sampling="balanced",
             freeze="all", "none" or "all-but-2" (of a pretrained network). set={"optimizer.epsilon": 1e-5} sets any
@@ -155,6 +160,7 @@ def train(
     _refuse_no_switches(multi_label=False if multi_label is None else multi_label, verbose=verbose)
     listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
+    deadline = deadline_from(changes, resumes=resume is not None, has_own_model=model is not None)
     opened = _opener(class_names, listener, for_training=resume is None)
     budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects, config)
     with ExitStack() as held:
@@ -168,16 +174,19 @@ def train(
         else:
             refuse_taken(out)
             recipe, data, labels, changes = _meant(config, recipe, data, labels, changes, multi_label)
-            dataset, complete, reason, own = _opened_and_configured(
-                data, labels, opened, recipe, augment, target, changes, own_given, listener
+            dataset, complete, plan, reason, own = _opened_and_configured(
+                data, labels, opened, recipe, augment, target, changes, own_given, listener, deadline
             )
             again = reopening(data, labels)
             setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
+            setup = with_plan(setup, plan)
         listener.folder_made(setup)
         with tracking.until_the_end() as ending:
             result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
-        return _with_report(result, setup, listener) if result.finished else result
+        if not result.finished:
+            return result
+        return with_outcome(_with_report(result, setup, listener), setup, deadline)
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -285,8 +294,10 @@ def _opened_and_configured(
     changes: dict[str, Any],
     own_given: OwnGiven,
     listener: Listener,
-) -> tuple[Dataset, TrainConfig, str, OwnRun | None]:
-    """Return the images, the configuration for them, why its recipe was chosen, and a model that was given."""
+    deadline: Deadline | None,
+) -> tuple[Dataset, TrainConfig, MinutesPlan | None, str, OwnRun | None]:
+    """Return the images, the configuration for them, its plan where there are minutes, why its recipe was chosen, and a
+    model that was given."""
     changes = settings_from(changes)
     own_given.refuse_without_model(recipe)
     if "target" in changes and target is not None:
@@ -299,24 +310,25 @@ def _opened_and_configured(
         own, complete, told = prepared_own(own_given, dataset, augment, target, changes)
         for words in told:
             listener.notice(words)
-        return dataset, complete, "", own
+        return dataset, complete, None, "", own
     if recipe is None or recipe == AUTO:
-        recipe = default_recipe(target, changes)
+        recipe = default_recipe(None if deadline else target, changes)
     # A bad setting is refused before any download.
-    configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
+    timed = {"is_timed": deadline is not None}
+    configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1, **timed)
     dataset = opened(data, labels)
     _refuse_shares_of_own_splits(dataset, changes)
     choice = choose_recipe(dataset) if recipe == AUTO else Choice(recipe, "")
-    config = configured(
-        choice.recipe,
-        dataset.mirrors,
-        augment,
-        target,
-        changes,
-        len(dataset.splits.get("train", ())),
-        has_validation="validation" in dataset.splits,
+    images, has_validation = len(dataset.splits.get("train", ())), "validation" in dataset.splits
+
+    def configured_by(recipe: str | TrainConfig) -> TrainConfig:
+        given = (recipe, dataset.mirrors, augment, target, changes, images)
+        return configured(*given, has_validation=has_validation, **timed)
+
+    config, plan = in_minutes(
+        configured_by(choice.recipe), choice, configured_by, dataset, deadline, listener
     )
-    return dataset, config, choice.reason, None
+    return dataset, config, plan, choice.reason if config.recipe == choice.recipe else "", None
 
 
 def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -> None:

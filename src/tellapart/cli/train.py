@@ -1,5 +1,6 @@
 """The command `train`."""
 
+import time
 from typing import Any
 
 import typer
@@ -11,10 +12,10 @@ from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
+    "recipe", "minutes", "began", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
     "validation_share", "test_share", "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
-"""Options that `tellapart.train` takes as they are."""
+"""Options that `tellapart.train` takes as they are; `began` is when the minutes began."""
 
 
 @with_own_model_options
@@ -25,6 +26,7 @@ def train(
     recipe: options.Recipe = None,
     own: Any = None,
     target: training_options.Target = None,
+    minutes: training_options.Minutes = None,
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
@@ -66,7 +68,7 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = {**locals(), **own, "set": set_fields}
+    given = {**locals(), **own, "set": set_fields, "began": time.monotonic()}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 

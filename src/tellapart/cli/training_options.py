@@ -18,12 +18,22 @@ Epochs = Annotated[
         "the run goes on past its planned end. Default: set by the recipe.",
     ),
 ]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        metavar="M",
+        help="Time for the whole command, report included, such as 5 or 0.5. Measures this machine, chooses recipe, size "
+        "and epochs for it, forecasts the accuracy, and ends on time. With --target, ends at whichever comes first.",
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(
         "--target",
         metavar="63%|0.63",
-        help="Stop once the validation accuracy reaches this value. With --target, the default recipe is fast.",
+        help="Stop once the validation accuracy reaches this value. With --target and without --minutes, the default recipe "
+        "is fast.",
     ),
 ]
 Patience = Annotated[

@@ -10,6 +10,7 @@ from tellapart.data.store import ImageStore
 from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.minutes_plan import MinutesPlan
 from tellapart.runs.own_run import OwnRun
 
 
@@ -38,6 +39,9 @@ class TrainingSetup(Readable):
     resumes: bool = False
     reason: str = ""
     """Why `auto` chose this recipe; empty where somebody named it."""
+
+    minutes: MinutesPlan | None = None
+    """How it was planned by the clock; None where a number of epochs ends the training, or the run is resumed."""
 
     @property
     def validation(self) -> ImageStore:

@@ -32,6 +32,7 @@ from tellapart.events import (
     EpochDone,
     Event,
     Finding,
+    Replanned,
     StepDone,
     Stopped,
 )
@@ -256,7 +257,7 @@ class ProgressListener(Listener):
         elif isinstance(event, Stage):
             self.bars.close()
             self._tell(event_line(event, multi_label=self._multi_label))
-        elif isinstance(event, Diverged | Finding):
+        elif isinstance(event, Diverged | Finding | Replanned):
             self.warned(event.in_words)
         elif isinstance(event, Stopped):
             self._steps_are_over()

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.minutes.deadline import Deadline
 from tellapart.api.repeat import repeated
 from tellapart.api.train import default_recipe, train
 from tellapart.classifier.model_file import MODEL_SUFFIXES
@@ -49,6 +50,7 @@ def train_and_report(
         The exit code.
     """
     settings = {name: value for name, value in settings.items() if value is not None}
+    settings = with_deadline(settings)
     refuse_settings_of_a_resumed_run(settings, data)
     targets = {} if save_to is None else model_targets(save_to, *recipe_and_data(data, settings))
     target: Path | None = None
@@ -107,6 +109,18 @@ def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
     return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 
+def with_deadline(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with the minutes as a deadline that began with the command, before anything was imported.
+
+    Raises:
+        ConfigError: no number of minutes.
+    """
+    began = settings.pop("began", None)
+    if began is None or "minutes" not in settings:
+        return settings
+    return {**settings, "minutes": Deadline.of(settings["minutes"], began)}
+
+
 def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     """Return the names of a training's recipe and data, before either is opened.
 
@@ -123,7 +137,7 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     else:
         recipe = settings.get("recipe", AUTO if "model" not in settings else OWN_MODEL)
     if recipe == AUTO:
-        recipe = default_recipe(settings.get("target"), settings)
+        recipe = default_recipe(None if "minutes" in settings else settings.get("target"), settings)
     if recipe not in (AUTO, OWN_MODEL):
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:

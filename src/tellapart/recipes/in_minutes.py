@@ -1,0 +1,52 @@
+"""What a number of minutes may choose among, and what is expected of it before anything is measured.
+
+Every figure is a measured one and names its source; the ranges are those of the fits to the courses in
+`benchmarks/results` that `benchmarks/minutes.py --courses` writes.
+"""
+
+from collections.abc import Iterator
+
+from tellapart.metrics.learning_curve import CurvePrior
+from tellapart.recipes.adapt import FEWEST_FOR_SHORT_SCHEDULES, SHORT
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.recipes import RECIPES
+
+SMALLER_SIDES = (192, 160, 128, 96)
+"""Pixels to which photos may be brought for a backbone where there is no time for its own size. At 96 its last layer
+alone was right on 79.1% of CIFAR-10's held-out pictures, at 64 on 69.0% (benchmarks/results/fine_tuning-2026-11-29)."""
+
+MOST_EPOCHS = max(recipe().epochs for recipe in RECIPES.values())
+"""The longest schedule of any recipe: nothing longer was tried."""
+
+OF_STEPS = CurvePrior(
+    floor=(0.001, 0.3), scale=(1.0, 200.0), power=(0.4, 2.0), noise=0.15, source="wide ranges"
+)
+"""Error of a training from scratch, over the steps of its whole schedule."""
+
+OF_PICTURES = CurvePrior(
+    floor=(0.001, 0.5), scale=(1.0, 500.0), power=(0.2, 2.0), noise=0.15, source="wide ranges"
+)
+"""Error of a last layer on a backbone's features, over training pictures."""
+
+TUNED_ERROR = (0.62, 0.65, 0.69)
+"""Error of a fine-tuned network as a share of that of its last layer alone, after the recipe's five epochs: lowest,
+median and highest of five fine-tunings with 1,500 pictures of CIFAR-10 (benchmarks/results/fine_tuning-2026-11-29-*)."""
+
+FIXED_SECONDS = 2.0
+"""Of the end of a command, whatever the number of pictures: model, picture grid and report written, process ended."""
+
+
+def candidates(config: TrainConfig, images: int, side: int | None) -> Iterator[TrainConfig]:
+    """Yield the configurations among which the minutes choose, the one for most minutes first.
+
+    Args:
+        config: complete, its recipe chosen.
+        images: number of training images.
+        side: of the backbone's own pictures in pixels; None: the size is given, or there is no backbone.
+    """
+    yield config
+    if config.head is not None and side is not None:
+        yield from (config.changed(size=(each, each)) for each in SMALLER_SIDES if each < side)
+    if config.recipe == "fast" and config.network == "whitened-cnn" and config.widths != SHORT["widths"]:
+        short = SHORT if images >= FEWEST_FOR_SHORT_SCHEDULES else {"widths": SHORT["widths"]}
+        yield config.changed(**short)
