@@ -100,12 +100,19 @@ def _is_whole(line: Mapping[str, Any]) -> bool:
     )
 
 
-def held_out_accuracy(log: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the accuracy on held-out pictures of a run's model, by its log; None where nothing was scored."""
-    accuracy = None
+def held_out_accuracy(log: Iterable[Mapping[str, Any]], *, of_best: bool = False) -> float | None:
+    """Return the accuracy on held-out pictures of a run's model, by its log; None where nothing was scored.
+
+    Args:
+        log: lines of log.jsonl.
+        of_best: whether the best epoch is the model, not the last.
+    """
+    accuracy: float | None = None
     for line in log:
         if line.get("event") in ("EpochDone", "HeadFitted"):
-            accuracy = line.get("val_accuracy")
+            scored = line.get("val_accuracy")
+            is_kept = of_best and accuracy is not None and line["event"] == "EpochDone"
+            accuracy = max(accuracy, scored) if is_kept else scored
         elif line.get("event") == "FineTuned":
             accuracy = line.get("val_accuracy") if line.get("kept") else line.get("head_val_accuracy")
     return accuracy if isinstance(accuracy, int | float) else None

@@ -65,7 +65,7 @@ def with_outcome(result: TrainingResult, setup: TrainingSetup, deadline: Deadlin
     """
     lines, _ = read_log(setup.folder.path / LOG)
     if deadline is not None and setup.minutes is not None:
-        accuracy, forecast = held_out_accuracy(lines), setup.minutes.forecast
+        accuracy, forecast = held_out_accuracy(lines, of_best=setup.config.keeps_best), setup.minutes.forecast
         inside = None if accuracy is None else forecast.low <= accuracy <= forecast.high
         outcome = {"accuracy": accuracy, "seconds": deadline.passed, "inside": inside}
         setup.folder.log(OUTCOME, outcome)

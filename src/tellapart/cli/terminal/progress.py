@@ -296,7 +296,8 @@ class ProgressListener(Listener):
         assert self.setup is not None
         now, epochs = time.monotonic(), done.epochs
         finished = done.epoch * done.steps + done.step + 1
-        if (line := self._estimate.after_step(finished, epochs * done.steps, now)) is not None:
+        line = self._estimate.after_step(finished, epochs * done.steps, now)
+        if line is not None and self.setup.minutes is None:  # which said when it ends, beforehand
             self._tell(line)
         is_last = done.step + 1 == done.steps
         if not self.bars.shown or (now < self._next_update and not is_last):
