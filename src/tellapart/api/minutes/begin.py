@@ -7,6 +7,7 @@ from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import Listener
 from tellapart.api.minutes.deadline import Deadline
 from tellapart.api.minutes.plan import planned
+from tellapart.api.minutes.target import tell_target
 from tellapart.data.dataset import Dataset
 from tellapart.recipes.auto import Choice, otherwise
 from tellapart.recipes.config import TrainConfig
@@ -38,6 +39,7 @@ def in_minutes(
         ConfigError: there is no time even for the quickest training, or nothing to forecast by.
     """
     if deadline is None:
+        tell_target(config, dataset, listener)
         return config, None
     other = otherwise(choice, dataset) if choice.reason else None
     configs: Sequence[TrainConfig] = [config] if other is None else [config, configured_by(other)]

@@ -4,18 +4,19 @@ A command's time is that of the whole: what has passed, reading, training, scori
 the one with the best forecast is taken.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tellapart.api.listener import Listener
 from tellapart.api.minutes.backbone import TransferMeasured, measure_transfer
 from tellapart.api.minutes.deadline import Deadline
 from tellapart.api.minutes.sample import Sample, sampled
 from tellapart.api.minutes.scratch import ScratchMeasured, closing_seconds, measure_scratch
+from tellapart.api.minutes.target import of_pictures, of_steps
 from tellapart.classifier.backbone_choice import choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.errors import ConfigError
-from tellapart.metrics.learning_curve import Interval, LearningCurve, guessing_error
+from tellapart.metrics.learning_curve import Interval, LearningCurve, Scored, guessing_error
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.in_minutes import (
     FIXED_SECONDS,
@@ -59,8 +60,17 @@ class Candidate:
     measured: str
     chosen: str
     basis: str
-    outlook: Callable[[int], str]
+    curve: LearningCurve
     fits: bool
+    target: str = ""
+    """What is expected of the target, where there is one."""
+
+    def outlook(self, steps: int) -> str:
+        """Return the forecast for so many steps in all, in words; empty for a transfer."""
+        if self.config.head is not None:
+            return ""
+        middle, low, high = accuracy_from(self.curve.error(steps, self.sample.count("validation")))
+        return f"about {percent(middle, 1)} ({percent(low, 1)} to {percent(high, 1)})"
 
 
 def planned(
@@ -91,7 +101,7 @@ def planned(
     for each in fitting[1:]:
         best = each if each.error.middle < best.error.middle - CLEARLY_BETTER else best
     forecast = _forecast(best, fitting, tried, deadline)
-    for line in forecast.lines():
+    for line in (*forecast.lines(), *filter(None, [best.target])):
         listener.notice(line)
     plan = MinutesPlan(
         forecast=forecast, clock=best.clock, fixed_seconds=FIXED_SECONDS, outlook=best.outlook
@@ -155,10 +165,10 @@ def _scratch(config: TrainConfig, sample: Sample, measured: ScratchMeasured, dea
     if plan.epochs(per_epoch) == MOST_EPOCHS:
         chosen += ", the longest schedule of any recipe, so it ends early"
 
-    def outlook(total: int) -> str:
-        middle, low, high = accuracy_from(curve.error(total, held_out))
-        return f"about {percent(middle, 1)} ({percent(low, 1)} to {percent(high, 1)})"
-
+    target = ""
+    if config.target is not None:
+        within = minutes_in_words(before + steps * step + closing)
+        target = of_steps(config.target, curve, steps, step, before + closing, within)
     lengths = " and ".join(str(round(each.length)) for each in measured.scored)
     return Candidate(
         config.changed(planned_steps=plan.flat, epochs=plan.epochs(per_epoch)),
@@ -169,10 +179,11 @@ def _scratch(config: TrainConfig, sample: Sample, measured: ScratchMeasured, dea
         Clock(deadline.ends_at, measured.step_seconds, scoring, closing, MOST_EPOCHS),
         f"{config.recipe}{short} {_brief(measured.step_seconds)} a step of {config.batch_size:,} pictures",
         chosen,
-        f"power law through trainings of {lengths} steps ({', '.join(_share(each) for each in measured.scored)} right); "
+        f"power law through trainings of {lengths} steps ({', '.join(_right(each) for each in measured.scored)} right); "
         f"{OF_STEPS.source}",
-        outlook,
+        curve,
         left > step,
+        target,
     )
 
 
@@ -205,8 +216,9 @@ def _transfer(config: TrainConfig, sample: Sample, measured: TransferMeasured, d
         f"power law through last layers fitted to {counts} pictures"
         + (f", and fine-tunings measured before ({TUNED_SOURCE})" if tuned else "")
         + f"; {OF_PICTURES.source}",
-        lambda _: "",
+        curve,
         seconds <= FULL * deadline.seconds,
+        "" if config.target is None else of_pictures(config.target, curve, train),
     )
 
 
@@ -274,7 +286,7 @@ def _forecast(
         accuracy=middle,
         low=low,
         high=high,
-        level=0.9,
+        level=best.curve.level,
         pictures=best.sample.count("validation") or best.sample.count("train"),
         seconds=best.seconds,
         seconds_asked=deadline.seconds,
@@ -297,6 +309,5 @@ def _brief(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _share(scored: object) -> str:
-    wrong, images = scored.wrong, scored.images  # type: ignore[attr-defined]
-    return percent(1 - wrong / images, 0)
+def _right(scored: Scored) -> str:
+    return percent(1 - scored.wrong / scored.images, 0)

@@ -65,19 +65,22 @@ class ScratchMeasured:
     scored: tuple[Scored, ...]
 
 
-def measure_scratch(config: TrainConfig, sample: Sample, seconds: float) -> ScratchMeasured:
+def measure_scratch(
+    config: TrainConfig, sample: Sample, seconds: float = 0.0, share: float = 0.0
+) -> ScratchMeasured:
     """Train a few short schedules.
 
     Args:
         config: complete; from scratch, with held-out pictures.
         sample: of its pictures.
         seconds: that this may take; the first, of SHORTEST steps, and the scoring are done in any case.
+        share: of the configured training's steps, which this may take where they are more.
     """
     began = time.monotonic()
     probe = _Probe.built(config, sample)
     building = time.monotonic() - began
     with threads_for(config.batch_size * count_flops(probe.net.model).step):
-        scored = list(probe.trainings(began + seconds))
+        scored = list(probe.trainings(began + seconds, share))
         rates = probe.scoring_rates()
     return ScratchMeasured(probe.step_seconds, *rates, building, tuple(scored))
 
@@ -106,12 +109,12 @@ class _Probe:
         card = ModelCard(names, sample.preprocessing, {}, config.tta_views)
         return cls(config, sample, net, Classifier.of_model(model, card), loader, precision)
 
-    def trainings(self, until: float) -> Iterator[Scored]:
+    def trainings(self, until: float, share: float) -> Iterator[Scored]:
         """Train for SHORTEST steps, then for twice as many, and so on, while there is time; yield what each scores."""
         weights = self.net.model.get_weights()
         state = [np.array(each.numpy()) for each in self.net.model.optimizer.variables]
-        steps = SHORTEST
-        per_epoch = -(-self.sample.count("train") // self.config.batch_size)
+        steps, done = SHORTEST, 0
+        in_all = self.config.epochs * -(-self.sample.count("train") // self.config.batch_size)
         while True:
             self.net.model.set_weights(weights)
             for variable, value in zip(self.net.model.optimizer.variables, state, strict=True):
@@ -119,9 +122,9 @@ class _Probe:
             seconds = self._train(steps)
             self.step_seconds = sum(seconds[1:]) / len(seconds[1:])
             yield self._score(steps)
-            steps *= 2
-            too_long = steps > LONGEST_SHARE * self.config.epochs * per_epoch
-            if too_long or time.monotonic() + 1.2 * steps * self.step_seconds > until:
+            done, steps = done + steps, 2 * steps
+            is_late = time.monotonic() + steps * self.step_seconds > until and done + steps > share * in_all
+            if is_late or steps > LONGEST_SHARE * in_all:
                 return
 
     def _train(self, steps: int) -> list[float]:
