@@ -6,9 +6,9 @@ that without the clock the same steps can be done again. Knows nothing of networ
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tellapart.training.state import TrainState
 from tellapart.training.step_plan import StepPlan
@@ -18,9 +18,6 @@ LOOKS = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)
 
 LEAST_CHANGE = 0.02
 """Share of the steps by which a new plan must differ from the old one: every change bends the learning rate."""
-
-STEPS_REMEMBERED = 30
-"""Last steps whose mean is the time that a step takes."""
 
 
 @dataclass(slots=True)
@@ -69,12 +66,12 @@ class Pace:
         self._rebuild, self._keep = rebuild, keep
         self._built_for = 0
         self._looks = list(LOOKS)
-        self._seconds: deque[float] = deque(maxlen=STEPS_REMEMBERED)
-        self._steps_seen, self._seen_at = self.done, 0.0 if clock is None else clock.now()
-        self._began = self._seen_at
-        self._validation = 0.0 if clock is None else clock.validation_seconds
+        self._steps_seen = -1
         if clock is not None:
-            self._plan_anew(clock, LEAST_CHANGE)
+            self._began = self._seen_at = clock.now()
+            self._step_seconds, self._validation_seconds = clock.step_seconds, clock.validation_seconds
+            self._since: _Moment | None = None
+            self._plan_anew(clock)
         self._take_up()
 
     @property
@@ -100,43 +97,61 @@ class Pace:
             self._rebuild(total)
 
     def _look_at(self, clock: Clock) -> None:
+        """Compare the plan with the clock, where it is time for that; end where there is none left."""
         now = clock.now()
-        passed, self._seen_at = now - self._seen_at, now
         if self.done == self._steps_seen:
-            self._validation = passed if self.done else self._validation
-        else:
-            self._seconds.append(passed)
-        self._steps_seen = self.done
+            self._validation_seconds = now - self._seen_at
+            if self._since is not None:
+                self._since = self._since.later_by(self._validation_seconds)
+        self._seen_at, self._steps_seen = now, self.done
         if self.done >= self.plan.total:
             return
+        if self._since is None and self.done:  # the first step is slower than the others
+            self._since = self._moment(clock)
         left = self._left(clock)
-        if left < self._step_seconds(clock) / 2:
-            self._change(self.done, clock)
+        if left < self._step_seconds / 2:
+            self._change(self.done)
             return
         share = (now - self._began) / (now - self._began + left)
         if self._looks and share >= self._looks[0]:
             self._looks = [each for each in self._looks if each > share]
-            self._plan_anew(clock, LEAST_CHANGE)
+            self._measure(clock)
+            self._plan_anew(clock)
 
-    def _plan_anew(self, clock: Clock, least: float) -> None:
+    def _measure(self, clock: Clock) -> None:
+        """Take the mean of the steps since the last look."""
+        now, before = self._moment(clock), self._since
+        if before is not None and now.step > before.step:
+            self._step_seconds = (now.seconds - before.seconds) / (now.step - before.step)
+            self._since = now
+
+    def _moment(self, clock: Clock) -> "_Moment":
+        self.state.settle()  # waits for a GPU, whose steps are otherwise still to come
+        return _Moment(clock.now(), self.done)
+
+    def _plan_anew(self, clock: Clock) -> None:
         """Plan as many steps as there is time for, where their number has changed enough."""
-        step = self._step_seconds(clock) + self._validation / self.steps_per_epoch
+        step = self._step_seconds + self._validation_seconds / self.steps_per_epoch
         total = self.done + max(1, int(self._left(clock) / step))
         total = min(total, clock.most_epochs * self.steps_per_epoch)
-        if abs(total - self.plan.total) > least * self.plan.total:
-            self._change(total, clock)
+        if abs(total - self.plan.total) > LEAST_CHANGE * self.plan.total:
+            self._change(total)
 
-    def _change(self, total: int, clock: Clock) -> None:
+    def _change(self, total: int) -> None:
         before, self.plan = self.plan, self.plan.changed(self.done, total)
-        self._keep(before, self.plan, self._step_seconds(clock))
+        self._keep(before, self.plan, self._step_seconds)
 
     def _left(self, clock: Clock) -> float:
         """Return the seconds that are left for steps; a machine that has become slower closes more slowly too."""
-        slower = max(1.0, self._step_seconds(clock) / clock.step_seconds)
+        slower = max(1.0, self._step_seconds / clock.step_seconds)
         return clock.ends_at - clock.now() - slower * clock.closing_seconds
 
-    def _step_seconds(self, clock: Clock) -> float:
-        """Return the mean of the last steps without the first of all, which is slower; else what was measured."""
-        seconds = list(self._seconds)
-        seconds = seconds[1:] if len(seconds) < STEPS_REMEMBERED else seconds
-        return sum(seconds) / len(seconds) if seconds else clock.step_seconds
+
+class _Moment(NamedTuple):
+    """When so many steps were finished; scorings in between are counted out."""
+
+    seconds: float
+    step: int
+
+    def later_by(self, seconds: float) -> "_Moment":
+        return _Moment(self.seconds + seconds, self.step)

@@ -151,13 +151,15 @@ def _scratch(config: TrainConfig, sample: Sample, measured: ScratchMeasured, dea
     config = _with_scorings(config, sample)
     per_epoch = -(-(config.pictures_per_epoch or sample.count("train")) // config.batch_size)
     held_out = sample.count("validation")
-    closing = closing_seconds(measured, sample) + FIXED_SECONDS
+    curve = LearningCurve(OF_STEPS, guessing_error(sample.class_counts), measured.scored)
     scoring = held_out * measured.scoring_seconds
     before = deadline.passed + measured.building_seconds + _reading(sample)
-    left = deadline.seconds - before - closing
     step = measured.step_seconds + scoring / per_epoch
+    steps = max(1, int((deadline.seconds - before) / step))
+    error = curve.error(steps, held_out).middle
+    closing = closing_seconds(measured, sample, config.tta_views, error) + FIXED_SECONDS
+    left = deadline.seconds - before - closing
     steps = min(max(1, int(left / step)), MOST_EPOCHS * per_epoch)
-    curve = LearningCurve(OF_STEPS, guessing_error(sample.class_counts), measured.scored)
     plan = StepPlan(((0, steps),))
     epochs = steps / per_epoch
     short = " with the smaller network" if config.widths == (64, 128, 256) else ""

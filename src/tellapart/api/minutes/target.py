@@ -38,7 +38,8 @@ def tell_target(config: TrainConfig, dataset: Dataset, listener: Listener) -> No
     sample = sampled(dataset, config, 1.0, listener)
     measured = measure_scratch(config, sample, share=SHARE_FOR_MEASURING)
     curve = LearningCurve(OF_STEPS, guessing_error(sample.class_counts), measured.scored)
-    other = closing_seconds(measured, sample) + FIXED_SECONDS
+    closing = closing_seconds(measured, sample, config.tta_views, curve.error(steps, 1).middle)
+    other = closing + FIXED_SECONDS
     seconds = other + steps * measured.step_seconds
     within = f"the recipe's {counted(config.epochs, 'epoch')}, {minutes_in_words(seconds)}"
     lengths = " and ".join(f"{each.length:.0f}" for each in measured.scored)
