@@ -71,7 +71,7 @@ class Pace:
             self._began = self._seen_at = clock.now()
             self._step_seconds, self._validation_seconds = clock.step_seconds, clock.validation_seconds
             self._since: _Moment | None = None
-            self._plan_anew(clock)
+            self._change(self._affordable(clock))
         self._take_up()
 
     @property
@@ -129,11 +129,15 @@ class Pace:
         self.state.settle()  # waits for a GPU, whose steps are otherwise still to come
         return _Moment(clock.now(), self.done)
 
-    def _plan_anew(self, clock: Clock) -> None:
-        """Plan as many steps as there is time for, where their number has changed enough."""
+    def _affordable(self, clock: Clock) -> int:
+        """Return the steps in all that there is time for, at least one more."""
         step = self._step_seconds + self._validation_seconds / self.steps_per_epoch
         total = self.done + max(1, int(self._left(clock) / step))
-        total = min(total, clock.most_epochs * self.steps_per_epoch)
+        return min(total, clock.most_epochs * self.steps_per_epoch)
+
+    def _plan_anew(self, clock: Clock) -> None:
+        """Plan as many steps as there is time for, where their number has changed enough."""
+        total = self._affordable(clock)
         if abs(total - self.plan.total) > LEAST_CHANGE * self.plan.total:
             self._change(total)
 

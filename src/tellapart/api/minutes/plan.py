@@ -17,6 +17,7 @@ from tellapart.classifier.backbone_choice import choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.errors import ConfigError
 from tellapart.metrics.learning_curve import Interval, LearningCurve, Scored, guessing_error
+from tellapart.recipes.adapt import SHORT
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.in_minutes import (
     FIXED_SECONDS,
@@ -162,7 +163,7 @@ def _scratch(config: TrainConfig, sample: Sample, measured: ScratchMeasured, dea
     steps = min(max(1, int(left / step)), MOST_EPOCHS * per_epoch)
     plan = StepPlan(((0, steps),))
     epochs = steps / per_epoch
-    short = " with the smaller network" if config.widths == (64, 128, 256) else ""
+    short = " with the smaller network" if config.widths == SHORT["widths"] else ""
     chosen = f"{config.recipe}{short}, {counted(steps, 'step')} ({epochs:.1f} epochs of {per_epoch:,})"
     if plan.epochs(per_epoch) == MOST_EPOCHS:
         chosen += ", the longest schedule of any recipe, so it ends early"

@@ -158,7 +158,6 @@ class _Probe:
             _rate(held_out, PICTURES_RECORDED, lambda x: limit_of(recorder, x)),
         )
 
-
     def _sharpen(self) -> None:
         """Make the network sure of its answers, as a trained one is: of unsure ones more is computed."""
         kernel = [each for each in self.net.model.trainable_variables if len(each.shape) == 2][-1]
