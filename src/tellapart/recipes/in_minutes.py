@@ -4,12 +4,12 @@ Every figure is a measured one and names its source; the ranges are those of the
 `benchmarks/results` that `benchmarks/minutes.py --courses` writes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tellapart.metrics.learning_curve import CurvePrior
-from tellapart.recipes.adapt import FEWEST_FOR_SHORT_SCHEDULES, SHORT
+from tellapart.recipes.adapt import FEWEST_FOR_SHORT_SCHEDULES, SHORT, adapted_to
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import RECIPES
+from tellapart.recipes.recipes import RECIPES, fast
 
 SMALLER_SIDES = (192, 160, 128, 96)
 """Pixels to which photos may be brought for a backbone where there is no time for its own size. At 96 its last layer
@@ -32,6 +32,9 @@ TUNED_ERROR = (0.62, 0.65, 0.69)
 """Error of a fine-tuned network as a share of that of its last layer alone, after the recipe's five epochs: lowest,
 median and highest of five fine-tunings with 1,500 pictures of CIFAR-10 (benchmarks/results/fine_tuning-2026-11-29-*)."""
 
+TUNED = "five measured fine-tunings"
+"""What a forecast calls them."""
+
 UNSURE_BY_ERROR = 2.0
 """Share of pictures of which two views are not sure, so that four more are predicted, by the share predicted wrongly."""
 
@@ -50,6 +53,16 @@ def candidates(config: TrainConfig, images: int, side: int | None) -> Iterator[T
     yield config
     if config.head is not None and side is not None:
         yield from (config.changed(size=(each, each)) for each in SMALLER_SIDES if each < side)
-    if config.recipe == "fast" and config.network == "whitened-cnn" and config.widths != SHORT["widths"]:
+    if config.recipe == "fast":
         short = SHORT if images >= FEWEST_FOR_SHORT_SCHEDULES else {"widths": SHORT["widths"]}
-        yield config.changed(**short)
+        if _is_the_recipes_own(config, images, short):
+            yield config.changed(**short)
+
+
+def _is_the_recipes_own(config: TrainConfig, images: int, names: Iterable[str]) -> bool:
+    """Return whether nobody has set one of these fields."""
+    for mirrors in (True, False):
+        own = adapted_to(fast(mirrors=mirrors), images)
+        if all(getattr(own, name) == getattr(config, name) for name in names):
+            return True
+    return False

@@ -13,10 +13,7 @@ class MinutesPlan:
 
     forecast: Forecast
     clock: Clock
-    """Of a training from scratch; of a transfer, what its fine-tuning begins with."""
-
-    fixed_seconds: float
-    """Of the command's end: what does not depend on the number of pictures."""
+    """Of a training from scratch; of a transfer, its end alone: the steps of fine-tuning are planned once they begin."""
 
     outlook: Callable[[int], str]
     """Steps in all -> the forecast for them, in words."""

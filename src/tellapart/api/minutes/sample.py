@@ -40,6 +40,11 @@ class Sample:
         return len(self.whole.splits[split]) if split in self.whole.splits else 0
 
     @property
+    def all_reading_seconds(self) -> float:
+        """Seconds that reading all pictures takes."""
+        return self.reading_seconds * sum(map(len, self.whole.splits.values()))
+
+    @property
     def class_counts(self) -> list[int]:
         """Training pictures of each class."""
         labels = self.whole.splits["train"].labels

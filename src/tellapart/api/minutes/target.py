@@ -1,12 +1,13 @@
 """A target accuracy: how likely it is, how long it would take, and what would help."""
 
+from collections.abc import Sequence
 from math import isfinite
 
 from tellapart.api.listener import Listener
 from tellapart.api.minutes.sample import sampled
 from tellapart.api.minutes.scratch import SHORTEST, closing_seconds, measure_scratch
 from tellapart.data.dataset import Dataset
-from tellapart.metrics.learning_curve import Interval, LearningCurve, guessing_error
+from tellapart.metrics.learning_curve import Interval, LearningCurve, Scored, guessing_error
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.in_minutes import FIXED_SECONDS, OF_STEPS
 from tellapart.runs.forecast import minutes_in_words
@@ -42,10 +43,17 @@ def tell_target(config: TrainConfig, dataset: Dataset, listener: Listener) -> No
     other = closing + FIXED_SECONDS
     seconds = other + steps * measured.step_seconds
     within = f"the recipe's {counted(config.epochs, 'epoch')}, {minutes_in_words(seconds)}"
-    lengths = " and ".join(f"{each.length:.0f}" for each in measured.scored)
-    basis = f"power law through trainings of {lengths} steps; {OF_STEPS.source}"
+    basis = steps_basis(measured.scored)
     line = of_steps(config.target, curve, steps, measured.step_seconds, other, within)
     listener.notice(f"{line}. Basis: {basis}; {percent(curve.level, 0)} interval")
+
+
+def steps_basis(scored: Sequence[Scored]) -> str:
+    """Return where a forecast over steps comes from."""
+    lengths = ", ".join(
+        f"{each.length:.0f} ({percent(1 - each.wrong / each.images, 0)} right)" for each in scored
+    )
+    return f"power law through trainings of {lengths} steps; {OF_STEPS.source}"
 
 
 def of_steps(
