@@ -1,4 +1,4 @@
-"""Trainings with a number of minutes: accuracy, seconds against those asked, and how often the forecast's interval holds.
+"""Trainings with a number of minutes: accuracy, seconds against those asked, how often the forecast's interval holds.
 
     python benchmarks/minutes.py [--data cifar10 PHOTOS mnist] [--minutes 1 3 10] [--seeds 3] [--short]
     python benchmarks/minutes.py --courses [--photos PHOTOS]
@@ -239,7 +239,7 @@ def page_of_courses(record, now):
 
 
 def fit(course, prior):
-    """Return the fit's medians, the residual, and how many of the later points lie in the interval of their forecast."""
+    """Return the fit's medians, its residual, and how many later points lie in the interval of their forecast."""
     from tellapart.metrics.learning_curve import LearningCurve, Scored
 
     points = [Scored(*point) for point in course["scored"]]

@@ -308,8 +308,9 @@ class Replanned(Readable):
         than = "slower" if self.steps < self.before else "faster"
         outlook = f" Forecast now: {self.outlook}." if self.outlook else ""
         return (
-            f"New plan after step {self.step:,}: {self.steps:,} steps instead of {self.before:,}. The machine is {than} "
-            f"than planned for: {self.step_seconds:.3g} s a step, measured beforehand {self.measured_seconds:.3g} s.{outlook}"
+            f"New plan after step {self.step:,}: {self.steps:,} steps instead of {self.before:,}. The machine is "
+            f"{than} than planned for: {self.step_seconds:.3g} s a step, measured beforehand "
+            f"{self.measured_seconds:.3g} s.{outlook}"
         )
 
     def _parts(self) -> list[str]:

@@ -23,8 +23,8 @@ Minutes = Annotated[
     typer.Option(
         "--minutes",
         metavar="M",
-        help="Time for the whole command, report included, such as 5 or 0.5. Measures this machine, chooses recipe, size "
-        "and epochs for it, forecasts the accuracy, and ends on time. With --target, ends at whichever comes first.",
+        help="Time for the whole command with its report, such as 5 or 0.5: measures this machine, chooses recipe, "
+        "size and epochs, forecasts the accuracy, and ends on time. With --target, ends at whichever comes first.",
     ),
 ]
 Target = Annotated[
@@ -32,8 +32,8 @@ Target = Annotated[
     typer.Option(
         "--target",
         metavar="63%|0.63",
-        help="Stop once the validation accuracy reaches this value. With --target and without --minutes, the default recipe "
-        "is fast.",
+        help="Stop once the validation accuracy reaches this value. Without --minutes, the default recipe is then "
+        "fast.",
     ),
 ]
 Patience = Annotated[

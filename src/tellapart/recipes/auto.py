@@ -62,7 +62,7 @@ def choose_recipe(dataset: Dataset) -> Choice:
 def otherwise(choice: Choice, dataset: Dataset) -> str | None:
     """Return the recipe for this data where there is no time for the chosen one; None where no other is worth it.
 
-    Photos are not learned from scratch in minutes: with 50 of a class, `fast` reached 65.4% where transfer reached 99.5%
+    Photos are not learned from scratch in minutes: with 50 of a class, `fast` reached 65.4%, and transfer 99.5%
     (benchmarks/results/few_photos-2026-11-29-1643).
 
     Args:

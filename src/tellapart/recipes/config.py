@@ -93,8 +93,8 @@ class TrainConfig(Readable):
 
     epochs: int
     planned_steps: tuple[int, ...] | None = None
-    """Steps in all where a number of minutes, not of epochs, is the length of the training: pairs of a step and the steps
-    in all from there on, the first from step 0, such as (0, 450, 120, 430). The last epoch may then be a part of one."""
+    """Steps in all where minutes, not epochs, are the length of the training: pairs of a step and the steps in all from
+    there on, the first from step 0, such as (0, 450, 120, 430). The last epoch may then be a part of one."""
 
     augmentation: Augmentation | None
     """How training images are augmented; None: not at all."""

@@ -251,7 +251,9 @@ def _tta_views(record: RunRecord) -> int:
 def _forecast(record: RunRecord) -> dict[str, Any] | None:
     """Return the forecast of a training with a number of minutes, and what it scored on held-out pictures."""
     forecast = forecast_in(record.log)
-    return None if forecast is None else {**forecast, "scored": held_out_accuracy(record.log, of_best=record.config.keeps_best)}
+    if forecast is None:
+        return None
+    return {**forecast, "scored": held_out_accuracy(record.log, of_best=record.config.keeps_best)}
 
 
 def _cost(record: RunRecord) -> dict[str, Any]:

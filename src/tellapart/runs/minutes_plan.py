@@ -13,7 +13,7 @@ class MinutesPlan:
 
     forecast: Forecast
     clock: Clock
-    """Of a training from scratch; of a transfer, its end alone: the steps of fine-tuning are planned once they begin."""
+    """Of a training from scratch; of a transfer, its end alone: fine-tuning is planned when it begins."""
 
     outlook: Callable[[int], str]
     """Steps in all -> the forecast for them, in words."""

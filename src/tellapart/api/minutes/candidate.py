@@ -1,4 +1,4 @@
-"""Candidates: configurations with what each is expected to score in the minutes that there are, and when it would end."""
+"""Candidates: configurations, with what each is expected to score in the minutes that there are."""
 
 from dataclasses import dataclass
 

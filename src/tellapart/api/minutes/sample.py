@@ -1,4 +1,4 @@
-"""Some pictures of a data set, read to measure with: as the training will read them, and no more than there is time for."""
+"""Some pictures of a data set, read as the training will read them, to measure with."""
 
 import time
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Measure a training from scratch: the seconds of its parts, and what short trainings of it score.
 
-A short training has its whole schedule, its rate falling to the end within a few steps: what it scores lies on the curve
-of trainings by their length, as no epoch of a longer one does.
+A short training has its whole schedule, its rate falling to the end within a few steps: what it scores lies on the
+curve of trainings by their length, as no epoch of a longer one does.
 """
 
 import time
@@ -14,6 +14,7 @@ import numpy as np
 from tellapart.api.batches import batches_of, loader_of
 from tellapart.api.minutes.sample import Sample, at_most
 from tellapart.api.pacing import set_schedule
+from tellapart.api.prepare import with_class_weights
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.store import ImageStore
@@ -101,6 +102,7 @@ class _Probe:
     @classmethod
     def built(cls, config: TrainConfig, sample: Sample) -> "_Probe":
         train, names = sample.stores["train"], sample.whole.class_names
+        config = with_class_weights(config, sample.whole, train.labels)
         model = build_model(config, sample.preprocessing.shape, len(names), 1, train.images)
         model.optimizer.build(model.trainable_variables)
         precision = resolve(config.precision)
