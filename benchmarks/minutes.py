@@ -39,7 +39,9 @@ def main():
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--courses", action="store_true")
-    parser.add_argument("--photos", help="a folder of photos with class folders, for the courses of last layers")
+    parser.add_argument(
+        "--photos", help="a folder of photos with class folders, for the courses of last layers"
+    )
     options = parser.parse_args()
     options.minutes = options.minutes or ([0.3, 1] if options.short else [1, 3, 10])
     options.seeds = options.seeds or (1 if options.short else 3)
@@ -73,10 +75,22 @@ def runs(options):
 def trained(data, minutes, seed):
     """Run the command; return what it asked for, forecast and reached."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tellapart", "train", data, "--minutes", f"{minutes:g}", "--seed", str(seed)]
+        command = [
+            sys.executable,
+            "-m",
+            "tellapart",
+            "train",
+            data,
+            "--minutes",
+            f"{minutes:g}",
+            "--seed",
+            str(seed),
+        ]
         began = time.perf_counter()
         done = subprocess.run(
-            [*command, "--json", "--quiet", "--out", str(Path(folder) / "run")], capture_output=True, text=True
+            [*command, "--json", "--quiet", "--out", str(Path(folder) / "run")],
+            capture_output=True,
+            text=True,
         )
         seconds = time.perf_counter() - began
     base = {"data": Path(data).name, "minutes": minutes, "seed": seed, "seconds": seconds}
@@ -110,7 +124,11 @@ def page_of_runs(record, now):
         }
         for run in done
     ]
-    failed = [f"- {run['data']}, {run['minutes']:g} minutes: {run['error']}" for run in record["runs"] if "error" in run]
+    failed = [
+        f"- {run['data']}, {run['minutes']:g} minutes: {run['error']}"
+        for run in record["runs"]
+        if "error" in run
+    ]
     late = sum(run["seconds"] > 1.05 * 60 * run["minutes"] for run in done)
     inside = sum(run["inside"] for run in done)
     return "\n".join(
@@ -141,7 +159,9 @@ def courses_of_steps():
     for name in COURSES:
         dataset = few(open_dataset(name, download=True), PICTURES)
         for seed in range(3):
-            config = configured("fast", dataset.mirrors, True, None, {"seed": seed, "epochs": LONGEST}, PICTURES)
+            config = configured(
+                "fast", dataset.mirrors, True, None, {"seed": seed, "epochs": LONGEST}, PICTURES
+            )
             for each in list(candidates(config, PICTURES, None))[-1:]:
                 sample = sampled(dataset, each, 60.0, Listener())
                 scored = measure_scratch(each, sample, seconds=90.0).scored
@@ -184,7 +204,13 @@ def courses_of_pictures(photos):
                 wrong = int((choice.predicted.plain.argmax(1) != held_out.labels).sum())
                 scored.append([count, wrong, 600])
             start = guessing_error(sample.class_counts)
-            course = {"kind": "pictures", "data": Path(name).name, "seed": seed, "start": start, "scored": scored}
+            course = {
+                "kind": "pictures",
+                "data": Path(name).name,
+                "seed": seed,
+                "start": start,
+                "scored": scored,
+            }
             print(course, flush=True)
             yield course
 
@@ -260,7 +286,9 @@ def fit(course, prior):
     inside = forecasts = 0
     for index in range(3, len(points)):
         later = points[index]
-        expected = LearningCurve(prior, course["start"], points[: index - 1]).error(later.length, later.images)
+        expected = LearningCurve(prior, course["start"], points[: index - 1]).error(
+            later.length, later.images
+        )
         inside += expected.low <= later.wrong / later.images <= expected.high
         forecasts += 1
     return {

@@ -17,7 +17,10 @@ def told(color_photos, tmp_path_factory):
 def test_measure_choice_and_forecast_are_told_before_the_training(told):
     assert told.code == 0, told.err
     lines = told.err.splitlines()
-    begins = [next(i for i, line in enumerate(lines) if line.startswith(word)) for word in ("Measured", "Chosen", "Forecast")]
+    begins = [
+        next(i for i, line in enumerate(lines) if line.startswith(word))
+        for word in ("Measured", "Chosen", "Forecast")
+    ]
     header = next(i for i, line in enumerate(lines) if line.split()[:2] == ["epoch", "loss"])
     assert begins == sorted(begins)
     assert begins[-1] < header
@@ -28,12 +31,23 @@ def test_measure_choice_and_forecast_are_told_before_the_training(told):
 
 
 def test_forecast_stands_beside_outcome_at_the_end(told):
-    assert re.search(r"Forecast \d.*; outcome \d.* of held-out pictures, (in|out)side the interval, in \d+", told.out)
+    assert re.search(
+        r"Forecast \d.*; outcome \d.* of held-out pictures, (in|out)side the interval, in \d+", told.out
+    )
 
 
 def test_json_carries_the_forecast(color_photos, tmp_path):
     result = tellapart(
-        "train", color_photos, "--minutes", "0.15", *SMALL, "--target", "5%", "--json", "--out", tmp_path / "run"
+        "train",
+        color_photos,
+        "--minutes",
+        "0.15",
+        *SMALL,
+        "--target",
+        "5%",
+        "--json",
+        "--out",
+        tmp_path / "run",
     )
     forecast = result.json["forecast"]
     assert forecast["seconds_asked"] == pytest.approx(9)

@@ -37,7 +37,9 @@ def test_scores_make_the_interval_narrower_and_move_it_to_the_truth():
     widths, misses = [], []
     for lengths in ((), (8, 16), (8, 16, 32, 64, 128, 256)):
         rounds = [simulated(random, lengths) for _ in range(40)]
-        forecasts = [(LearningCurve(PRIOR, START, scored).error(400, IMAGES), error(400)) for error, scored in rounds]
+        forecasts = [
+            (LearningCurve(PRIOR, START, scored).error(400, IMAGES), error(400)) for error, scored in rounds
+        ]
         widths.append(np.mean([each.high - each.low for each, _ in forecasts]))
         misses.append(np.mean([abs(each.middle - truth) for each, truth in forecasts]))
     assert widths[0] > 1.3 * widths[1] > 1.6 * widths[2]
@@ -45,7 +47,9 @@ def test_scores_make_the_interval_narrower_and_move_it_to_the_truth():
 
 
 def test_the_length_for_an_error_is_that_at_which_the_error_is_forecast():
-    scored = [Scored(length, int(IMAGES * 0.9 * (1 + length / 10) ** -0.8), IMAGES) for length in (10, 40, 160)]
+    scored = [
+        Scored(length, int(IMAGES * 0.9 * (1 + length / 10) ** -0.8), IMAGES) for length in (10, 40, 160)
+    ]
     curve = LearningCurve(PRIOR, START, scored)
     length = curve.length(0.1).middle
     assert curve.error(length, 10**9).middle == pytest.approx(0.1, abs=0.01)
@@ -61,7 +65,9 @@ def test_an_error_below_every_floor_is_never_reached():
 
 def test_the_same_scores_give_the_same_forecast():
     scored = [Scored(8, 600, 1000), Scored(16, 450, 1000)]
-    assert LearningCurve(PRIOR, START, scored).error(99, 50) == LearningCurve(PRIOR, START, scored).error(99, 50)
+    assert LearningCurve(PRIOR, START, scored).error(99, 50) == LearningCurve(PRIOR, START, scored).error(
+        99, 50
+    )
 
 
 def test_scores_that_no_curve_explains_still_give_an_interval():

@@ -26,7 +26,9 @@ def newest(name):
     return json.loads(max(RESULTS.glob(f"{name}-*.json")).read_text())
 
 
-@pytest.mark.parametrize("course", newest("minutes-courses")["courses"], ids=lambda each: f"{each['kind']}-{each['data']}")
+@pytest.mark.parametrize(
+    "course", newest("minutes-courses")["courses"], ids=lambda each: f"{each['kind']}-{each['data']}"
+)
 def test_the_priors_hold_every_measured_course(course):
     """No point lies further from the fit than three standard deviations of its count and the prior's noise."""
     prior, points = PRIORS[course["kind"]], [Scored(*each) for each in course["scored"]]

@@ -75,7 +75,10 @@ def test_a_plan_is_kept_before_a_step_follows_it():
     it = Machine(MACHINES["slower from the middle on"])
     pace, _ = it.trained()
     assert it.kept[-1] == pace.plan
-    assert all(len(after.changes) - len(before.changes) <= 1 for before, after in zip(it.kept, it.kept[1:], strict=False))
+    assert all(
+        len(after.changes) - len(before.changes) <= 1
+        for before, after in zip(it.kept, it.kept[1:], strict=False)
+    )
 
 
 def test_a_steady_machine_is_planned_for_once():
@@ -97,7 +100,9 @@ def test_there_is_one_step_even_without_time():
     assert len(it.trained()[1]) == 1
 
 
-@pytest.mark.parametrize("flat", [(), (0,), (5, 10), (0, 10, 3), (0, 10, 0, 12), (0, 10, 10, 12), (0, 0), (0, 20, 5, 4)])
+@pytest.mark.parametrize(
+    "flat", [(), (0,), (5, 10), (0, 10, 3), (0, 10, 0, 12), (0, 10, 10, 12), (0, 0), (0, 20, 5, 4)]
+)
 def test_numbers_that_are_no_plan_are_refused(flat):
     with pytest.raises(ConfigError, match="planned_steps are pairs"):
         StepPlan.of(flat)

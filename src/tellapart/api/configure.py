@@ -52,7 +52,9 @@ def configured(
         config = recipe.changed(target=target)
     else:
         config = adapted_to(find_recipe(recipe)(mirrors=mirrors), images, has_validation=has_validation)
-        config = for_target(config, target, images) if target and not is_timed else config.changed(target=target)
+        config = (
+            for_target(config, target, images) if target and not is_timed else config.changed(target=target)
+        )
     if config.head is not None and target is not None and not is_timed:
         raise ConfigError(
             "The recipe transfer has no target: it computes features once and fits a last layer to them. Leave the "

@@ -260,7 +260,9 @@ class _Tuning:
 
         weights = setup.config.class_weight
         of_class = None if weights is None else weights.of(setup.dataset.class_names).tolist()
-        pace = self._paced(checkpointer.state, net, tell, lambda: TrainStep(net, optimizer(), class_weight=of_class))
+        pace = self._paced(
+            checkpointer.state, net, tell, lambda: TrainStep(net, optimizer(), class_weight=of_class)
+        )
         watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
             events = run_epochs(
@@ -278,7 +280,11 @@ class _Tuning:
                 tell(event)
 
     def _paced(
-        self, state: TrainState, net: LoweredNet, tell: Callable[[Event], None], build: Callable[[], TrainStep]
+        self,
+        state: TrainState,
+        net: LoweredNet,
+        tell: Callable[[Event], None],
+        build: Callable[[], TrainStep],
     ) -> Paced:
         """Return the step, and when fine-tuning is over: after its epochs, or the steps that the clock plans."""
         steps = self.batches.steps_per_epoch

@@ -79,7 +79,9 @@ def extended(folder: RunFolder, config: TrainConfig, epochs: int) -> TrainConfig
                 f"{folder.path} was not fine-tuned, so there are no epochs to go on from. Train anew with fine-tuning: "
                 f"tellapart train --config {folder.path} --fine-tune on --epochs {epochs}"
             )
-        longer = config.changed(fine_tuning=dataclasses.replace(config.fine_tuning, epochs=epochs, planned_steps=None))
+        longer = config.changed(
+            fine_tuning=dataclasses.replace(config.fine_tuning, epochs=epochs, planned_steps=None)
+        )
     else:
         longer = dataclasses.replace(config, epochs=epochs, planned_steps=None)
     if len(history) >= epochs:

@@ -75,7 +75,9 @@ class _Training:
     def at_lower_rates(self) -> "_Training":
         """Return the same training in its last finite state, its learning rates lower."""
         before = self.checkpointer
-        planned = self.setup.config.changed(planned_steps=self.config.planned_steps, epochs=self.config.epochs)
+        planned = self.setup.config.changed(
+            planned_steps=self.config.planned_steps, epochs=self.config.epochs
+        )
         lower_config = at_lower_rates(planned, RATE_AFTER_DIVERGENCE)
         training = self._built(self.setup, lower_config, False, before.warn)
         training.checkpointer.go_back_to(before.finite, before.best)

@@ -121,7 +121,9 @@ def held_out_accuracy(log: Iterable[Mapping[str, Any]], *, of_best: bool = False
 def compared_in_words(forecast: Mapping[str, Any]) -> str:
     """Return a forecast beside what became of it, as `forecast_in` holds them, in a line."""
     outcome, low, high = forecast["outcome"], percent(forecast["low"], 1), percent(forecast["high"], 1)
-    expected = f"{percent(forecast['accuracy'], 1)} ({low} to {high}) in {minutes_in_words(forecast['seconds'])}"
+    expected = (
+        f"{percent(forecast['accuracy'], 1)} ({low} to {high}) in {minutes_in_words(forecast['seconds'])}"
+    )
     scored = "nothing was scored"
     if isinstance(outcome["accuracy"], int | float):
         place = "inside" if outcome["inside"] else "outside"

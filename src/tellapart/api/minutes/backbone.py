@@ -47,7 +47,11 @@ def measure_transfer(config: TrainConfig, sample: Sample, seconds: float) -> Tra
         seconds: that the features may take; those of the first pictures are computed in any case.
     """
     assert sample.backbone is not None
-    net, precision, train = FeatureNet(sample.backbone.features), resolve(config.precision), sample.stores["train"]
+    net, precision, train = (
+        FeatureNet(sample.backbone.features),
+        resolve(config.precision),
+        sample.stores["train"],
+    )
     net(at_most(train, FIRST).images, None, precision)  # the first call prepares the network
     began = time.monotonic()
     net(at_most(train, FIRST).images, None, precision)
@@ -57,7 +61,9 @@ def measure_transfer(config: TrainConfig, sample: Sample, seconds: float) -> Tra
     features = net(some.images, None, precision)
     rate = (time.monotonic() - began) / len(some)
     order = np.random.default_rng(config.seed).permutation(len(some))
-    scored, fitting = _curve(config, Views([features], some.labels).take(order), len(sample.whole.class_names))
+    scored, fitting = _curve(
+        config, Views([features], some.labels).take(order), len(sample.whole.class_names)
+    )
     return TransferMeasured(rate, fitting, scored)
 
 
@@ -73,7 +79,9 @@ def _curve(config: TrainConfig, views: Views, classes: int) -> tuple[tuple[Score
         if np.bincount(fitted.labels, minlength=classes).min() < FEWEST_OF_A_CLASS:
             continue
         began = time.monotonic()
-        choice = choose_on_held_out(fitted, views.take(rows[:held_out]), classes, config.head.penalties, config.seed)
+        choice = choose_on_held_out(
+            fitted, views.take(rows[:held_out]), classes, config.head.penalties, config.seed
+        )
         seconds = (time.monotonic() - began) / count
         wrong = int((choice.predicted.plain.argmax(1) != views.labels[:held_out]).sum())
         scored.append(Scored(count, wrong, held_out))

@@ -73,4 +73,3 @@ def with_outcome(result: TrainingResult, setup: TrainingSetup, deadline: Deadlin
         setup.folder.log(OUTCOME, outcome)
         lines = (*lines, {"event": OUTCOME, **outcome})
     return dataclasses.replace(result, forecast=forecast_in(lines))
-

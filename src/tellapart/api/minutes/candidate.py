@@ -115,7 +115,6 @@ def from_scratch(
     )
 
 
-
 def _schedule(
     config: TrainConfig,
     sample: Sample,

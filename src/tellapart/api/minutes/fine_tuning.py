@@ -34,7 +34,9 @@ def tuning_in_time(
     closing = (held_out * (views + 1) + train) * picture + minutes.clock.closing_seconds
     step = picture * settings.batch_size * flops.step / flops.forward
     clock = Clock(minutes.clock.ends_at, step, held_out * picture, closing, settings.epochs)
-    steps = int((clock.ends_at - clock.now() - closing) / (step + clock.validation_seconds / batches.steps_per_epoch))
+    steps = int(
+        (clock.ends_at - clock.now() - closing) / (step + clock.validation_seconds / batches.steps_per_epoch)
+    )
     if steps < batches.steps_per_epoch:
         return None
     plan = StepPlan(((0, min(steps, settings.epochs * batches.steps_per_epoch)),))

@@ -84,9 +84,7 @@ def sampled(dataset: Dataset, config: TrainConfig, seconds: float, listener: Lis
     return Sample(whole, preprocessing, stores, backbone, per_picture)
 
 
-def _some(
-    whole: Dataset, name: str, preprocessing: Preprocessing, count: int, seed: int
-) -> ImageStore:
+def _some(whole: Dataset, name: str, preprocessing: Preprocessing, count: int, seed: int) -> ImageStore:
     """Read some pictures of a split, of each class its share; all where they are in memory already."""
     split = whole.splits[name]
     if bytes_of(split, preprocessing) and len(split) > count:
