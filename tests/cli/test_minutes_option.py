@@ -5,13 +5,24 @@ import re
 import pytest
 from command_line import in_own_process, tellapart
 
+from tellapart.api.minutes import candidate, plan
+
 SMALL = ("--recipe", "quick", "--size", "16", "--batch-size", "8", "--predictions", "0")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short():
+    """At most two epochs, and no more measuring than there must be: nothing here depends on the clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidate, "MOST_EPOCHS", 2)
+        patch.setattr(plan, "SHARE_FOR_MEASURING", 0.0)
+        yield
 
 
 @pytest.fixture(scope="module")
 def told(color_photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("minutes") / "run"
-    return tellapart("train", color_photos, "--minutes", "0.15", *SMALL, "--out", out)
+    return tellapart("train", color_photos, "--minutes", "5", *SMALL, "--out", out)
 
 
 def test_measure_choice_and_forecast_are_told_before_the_training(told):
@@ -41,7 +52,7 @@ def test_json_carries_the_forecast(color_photos, tmp_path):
         "train",
         color_photos,
         "--minutes",
-        "0.15",
+        "5",
         *SMALL,
         "--target",
         "5%",
@@ -50,7 +61,7 @@ def test_json_carries_the_forecast(color_photos, tmp_path):
         tmp_path / "run",
     )
     forecast = result.json["forecast"]
-    assert forecast["seconds_asked"] == pytest.approx(9)
+    assert forecast["seconds_asked"] == pytest.approx(300)
     assert set(forecast["outcome"]) == {"accuracy", "seconds", "inside"}
 
 

@@ -16,7 +16,7 @@ def simulated(random, lengths):
     )
 
     def error(length):
-        share = START * floor + START * (1 - floor) * (1 + length / scale) ** -power
+        share = START * floor + START * (1 - floor) / (1 + (length / scale) ** power)
         log_odds = np.log(share / (1 - share)) + PRIOR.noise * random.standard_normal()
         return 1 / (1 + np.exp(-log_odds))
 
@@ -48,7 +48,7 @@ def test_scores_make_the_interval_narrower_and_move_it_to_the_truth():
 
 def test_the_length_for_an_error_is_that_at_which_the_error_is_forecast():
     scored = [
-        Scored(length, int(IMAGES * 0.9 * (1 + length / 10) ** -0.8), IMAGES) for length in (10, 40, 160)
+        Scored(length, int(IMAGES * 0.9 / (1 + (length / 10) ** 0.8)), IMAGES) for length in (10, 40, 160)
     ]
     curve = LearningCurve(PRIOR, START, scored)
     length = curve.length(0.1).middle

@@ -8,6 +8,7 @@ from tellapart.training.state import TrainState
 from tellapart.training.step_plan import StepPlan
 
 STEPS_PER_EPOCH, VALIDATION, CLOSING, END = 20, 0.5, 3.0, 100.0
+PLAN = StepPlan(((0, 100),))
 
 
 class Machine:
@@ -17,7 +18,7 @@ class Machine:
         self.time, self.seconds_of_step = 0.0, seconds_of_step
         self.clock = Clock(END, measured, VALIDATION, CLOSING, 200, lambda: self.time)
 
-    def trained(self, plan=StepPlan(((0, 100),)), clock=True):
+    def trained(self, plan=PLAN, clock=True):
         """Train to the end; return the pace, and for each step the steps in all that its rate was built for."""
         state, built, rates = TrainState(), [], []
         self.kept = [plan]

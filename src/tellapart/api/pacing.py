@@ -74,8 +74,9 @@ def paced(
     return Paced(step, pace.epochs, pace.is_over)
 
 
-def set_schedule(model: Any, settings: OptimizerSettings | MuonSettings, steps: int) -> None:
+def set_schedule(model: Any, settings: Any, steps: int) -> None:
     """Give a compiled model's optimizer the learning rates of a training of so many steps; its state stays."""
+    assert isinstance(settings, OptimizerSettings | MuonSettings)
     model.optimizer.learning_rate = build_schedule(settings, steps)
 
 

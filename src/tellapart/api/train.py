@@ -314,8 +314,8 @@ def _opened_and_configured(
     if recipe is None or recipe == AUTO:
         recipe = default_recipe(None if deadline else target, changes)
     # A bad setting is refused before any download.
-    timed = {"is_timed": deadline is not None}
-    configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1, **timed)
+    is_timed = deadline is not None
+    configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1, is_timed=is_timed)
     dataset = opened(data, labels)
     _refuse_shares_of_own_splits(dataset, changes)
     choice = choose_recipe(dataset) if recipe == AUTO else Choice(recipe, "")
@@ -323,7 +323,7 @@ def _opened_and_configured(
 
     def configured_by(recipe: str | TrainConfig) -> TrainConfig:
         given = (recipe, dataset.mirrors, augment, target, changes, images)
-        return configured(*given, has_validation=has_validation, **timed)
+        return configured(*given, has_validation=has_validation, is_timed=is_timed)
 
     config, plan = in_minutes(
         configured_by(choice.recipe), choice, configured_by, dataset, deadline, listener

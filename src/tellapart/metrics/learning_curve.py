@@ -1,10 +1,10 @@
 """Learning curves: what a longer training, or more images, will score, forecast with an interval from short ones.
 
-The curve is a power law from the error of guessing down to a floor,
+The curve falls from the error of guessing to a floor, flat at first and at last by a power law:
 
-    error(length) = floor + (start - floor) * (1 + length / scale) ** -power,
+    error(length) = floor + (start - floor) / (1 + (length / scale) ** power),
 
-the family POW4 of Viering & Loog 2022 (arXiv:2103.10948) with its start fixed. As in Domhan et al. 2015 ("Speeding up
+the family MMF4 (Morgan-Mercer-Flodin) of Viering & Loog 2022 (arXiv:2103.10948) with its start fixed. As in Domhan et al. 2015 ("Speeding up
 automatic hyperparameter optimization of deep neural networks by extrapolation of learning curves"), the forecast is a
 posterior over the parameters, given the scores so far; here of parameters that are drawn from a prior and weighted by
 their likelihood, so that the same scores give the same forecast.
@@ -93,7 +93,7 @@ class LearningCurve:
 
     def errors(self, length: float) -> NDArray[np.float64]:
         """Return each drawn curve's error at a length, (draws,)."""
-        return self.floor + (self.start - self.floor) * (1 + length / self.scale) ** -self.power
+        return self.floor + (self.start - self.floor) / (1 + (length / self.scale) ** self.power)
 
     def _likelihood(self, scored: Scored) -> NDArray[np.float64]:
         """Return the log-likelihood of each drawn curve."""
@@ -111,9 +111,9 @@ class LearningCurve:
     def length(self, error: float) -> Interval:
         """Return the length at which the error falls to this; infinite where the curve stays above it."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (self.start - self.floor) / (error - self.floor)
-            lengths = self.scale * (ratio ** (1 / self.power) - 1)
-        return self._interval(np.where(error > self.floor, np.maximum(lengths, 0), np.inf))
+            ratio = np.maximum((self.start - self.floor) / (error - self.floor) - 1, 0)
+            lengths = self.scale * ratio ** (1 / self.power)
+        return self._interval(np.where(error > self.floor, lengths, np.inf))
 
     def chance(self, error: float, length: float) -> float:
         """Return how likely a training of this length is to get to this error or below."""

@@ -1,7 +1,7 @@
 """What a number of minutes may choose among, and what is expected of it before anything is measured.
 
-Every figure is a measured one and names its source; the ranges are those of the fits to the courses in
-`benchmarks/results` that `benchmarks/minutes.py --courses` writes.
+Every figure is a measured one and names its source. The ranges of curves are wide ones that hold all courses in
+`benchmarks/results/minutes-courses-*`, which `benchmarks/minutes.py --courses` writes; a test holds them to that.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,19 +18,21 @@ alone was right on 79.1% of CIFAR-10's held-out pictures, at 64 on 69.0% (benchm
 MOST_EPOCHS = max(recipe().epochs for recipe in RECIPES.values())
 """The longest schedule of any recipe: nothing longer was tried."""
 
+SOURCE = "prior: ranges that hold the courses in benchmarks/results/minutes-courses"
+
 OF_STEPS = CurvePrior(
-    floor=(0.001, 0.3), scale=(1.0, 200.0), power=(0.4, 2.0), noise=0.15, source="wide ranges"
+    floor=(0.001, 0.4), scale=(1.0, 500.0), power=(0.4, 3.0), noise=0.2, source=SOURCE
 )
 """Error of a training from scratch, over the steps of its whole schedule."""
 
 OF_PICTURES = CurvePrior(
-    floor=(0.001, 0.5), scale=(1.0, 500.0), power=(0.2, 2.0), noise=0.15, source="wide ranges"
+    floor=(0.001, 0.5), scale=(1.0, 2000.0), power=(0.4, 3.0), noise=0.2, source=SOURCE
 )
 """Error of a last layer on a backbone's features, over training pictures."""
 
 TUNED_ERROR = (0.62, 0.64, 0.69)
 """Error of a fine-tuned network as a share of that of its last layer alone, after the recipe's five epochs: lowest,
-median and highest of five fine-tunings with 1,500 pictures of CIFAR-10 (benchmarks/results/fine_tuning-2026-11-29-*)."""
+median and highest of five with 1,500 pictures of CIFAR-10 (benchmarks/results/fine_tuning-2026-11-29-*)."""
 
 TUNED = "five measured fine-tunings"
 """What a forecast calls them."""

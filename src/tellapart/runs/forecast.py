@@ -109,13 +109,14 @@ def held_out_accuracy(log: Iterable[Mapping[str, Any]], *, of_best: bool = False
     """
     accuracy: float | None = None
     for line in log:
-        if line.get("event") in ("EpochDone", "HeadFitted"):
-            scored = line.get("val_accuracy")
-            is_kept = of_best and accuracy is not None and line["event"] == "EpochDone"
-            accuracy = max(accuracy, scored) if is_kept else scored
-        elif line.get("event") == "FineTuned":
-            accuracy = line.get("val_accuracy") if line.get("kept") else line.get("head_val_accuracy")
-    return accuracy if isinstance(accuracy, int | float) else None
+        scored = line.get("val_accuracy")
+        if line.get("event") == "FineTuned" and not line.get("kept"):
+            scored = line.get("head_val_accuracy")
+        if line.get("event") not in ("EpochDone", "HeadFitted", "FineTuned") or not isinstance(scored, int | float):
+            continue
+        is_epoch_of_best = of_best and accuracy is not None and line["event"] == "EpochDone"
+        accuracy = max(accuracy or 0.0, scored) if is_epoch_of_best else scored
+    return accuracy
 
 
 def compared_in_words(forecast: Mapping[str, Any]) -> str:

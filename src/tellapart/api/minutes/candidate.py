@@ -175,7 +175,7 @@ def from_backbone(
         measured=f"{config.backbone} at {height} pixels {_brief(measured.feature_seconds)} a picture",
         chosen=f"{name}, a last layer in {minutes_in_words(seconds)}"
         + (", then fine-tuning in the time that is left" if tuned else ""),
-        basis=f"power law through last layers fitted to {counts or 'no'} pictures"
+        basis=f"curve through last layers fitted to {counts or 'no'} pictures"
         + (f", times what fine-tuning left of the error in {TUNED}" if tuned else "")
         + f"; {OF_PICTURES.source}",
         target="" if config.target is None else of_pictures(config.target, curve, train),

@@ -136,7 +136,7 @@ def _why(best: Candidate, tried: Sequence[Candidate]) -> str:
 def _too_few_minutes(deadline: Deadline, quickest: Candidate) -> str:
     needed = quickest.seconds
     return (
-        f"There is no time for a training in {minutes_in_words(deadline.seconds)}: the quickest, {quickest.name}, takes "
-        f"about {minutes_in_words(needed)} with reading, scoring and report. Give at least "
+        f"There is no time for a training in {minutes_in_words(deadline.seconds)}: the quickest, {quickest.name}, "
+        f"takes about {minutes_in_words(needed)} with reading, scoring and report. Give at least "
         f"{MORE * needed / MINUTE:.2g} minutes, or fewer pictures."
     )

@@ -21,6 +21,7 @@ from tellapart.data.store import ImageStore
 from tellapart.explanations.examples.features import features
 from tellapart.explanations.ood import MAX_IMAGES, limit_of
 from tellapart.explanations.recorder import Recorder
+from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet, lower
 from tellapart.metrics.learning_curve import Scored
 from tellapart.profiling.flops import count_flops
@@ -78,6 +79,7 @@ def measure_scratch(
         seconds: that this may take; the first, of SHORTEST steps, and the scoring are done in any case.
         share: of the configured training's steps, which this may take where they are more.
     """
+    import_keras()  # starting Keras is no part of building a network
     began = time.monotonic()
     probe = _Probe.built(config, sample)
     building = time.monotonic() - began

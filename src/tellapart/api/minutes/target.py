@@ -53,7 +53,7 @@ def steps_basis(scored: Sequence[Scored]) -> str:
     lengths = ", ".join(
         f"{each.length:.0f} ({percent(1 - each.wrong / each.images, 0)} right)" for each in scored
     )
-    return f"power law through trainings of {lengths} steps; {OF_STEPS.source}"
+    return f"curve through trainings of {lengths} steps; {OF_STEPS.source}"
 
 
 def of_steps(

@@ -19,8 +19,8 @@ from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.runs.event_log import LOG, read_log
-from tellapart.runs.forecast import compared_in_words, held_out_accuracy
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.forecast import compared_in_words, held_out_accuracy
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent, short_name
 from tellapart.training.health import best_epoch
@@ -179,7 +179,7 @@ def report_finished(
     say()
     assert result.scores is not None
     if setup.config.target is not None:
-        say(_target_in_words(setup, result, setup.config.target))
+        say(_target_in_words(setup, setup.config.target))
     scores, several = result.scores, isinstance(result.scores, LabelScores)
     for line in label_score_lines(scores) if isinstance(scores, LabelScores) else score_lines(scores):
         say(line)
@@ -228,7 +228,7 @@ def _forecast_lines(result: TrainingResult) -> list[str]:
     return [compared_in_words(result.forecast)]
 
 
-def _target_in_words(setup: TrainingSetup, result: TrainingResult, target: float) -> str:
+def _target_in_words(setup: TrainingSetup, target: float) -> str:
     last = held_out_accuracy(read_log(setup.folder.path / LOG)[0])
     assert last is not None
     count = counted(len(setup.validation), "picture")
