@@ -8,29 +8,25 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, calibrated
 from tellapart.api.listener import Listener
 from tellapart.api.minutes.fine_tuning import tuning_in_time
 from tellapart.api.pacing import Paced, keeper, paced, set_schedule
+from tellapart.api.tuned_or_frozen import Candidate, compared
 from tellapart.api.watching import watch_over, with_findings
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.errors import ModelError
-from tellapart.events import EpochDone, Event, FineTuned, FineTuningSkipped
+from tellapart.events import EpochDone, Event, FineTuningSkipped
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet, lower
-from tellapart.metrics.calibration import tempered
-from tellapart.metrics.validation import Validation, is_better, loss_and_accuracy, validated
+from tellapart.metrics.validation import Validation, validated
 from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
 from tellapart.recipes.build import build_loss, build_optimizer
-from tellapart.recipes.class_weights import ClassWeights
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.transfer_settings import FineTuning
 from tellapart.runs.checkpointer import Checkpointer
@@ -44,20 +40,6 @@ from tellapart.training.pace import Clock
 from tellapart.training.state import TrainState
 from tellapart.training.step import TrainStep
 from tellapart.training.step_plan import StepPlan
-
-
-class Candidate(NamedTuple):
-    """A classifier, and its predictions of the held-out images."""
-
-    classifier: Classifier
-    held_out: HeldOut
-
-    @property
-    def probabilities(self) -> NDArray[np.floating]:
-        """Of the held-out images, (N, classes), as the classifier answers: by its views, calibrated."""
-        card, predictions = self.classifier.card, self.held_out.predictions
-        averaged = predictions.averaged if card.tta_views > 1 else predictions.plain
-        return tempered(averaged, card.temperature or 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +105,7 @@ def fine_tune(
     training.checkpointer.restore_best_weights()
     history = tuple(training.checkpointer.state.history)
     tuned = training.tuning.candidate() if history else None
-    event = _compared(head, tuned, config.class_weight, time.monotonic() - began)
+    event = compared(head, tuned, config.class_weight, time.monotonic() - began)
     tell(event)
     if tuned is not None and event.kept:
         return Outcome(tuned, history)
@@ -379,28 +361,3 @@ def _copied(model: Any) -> Any:
     copy = import_keras().models.clone_model(model)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _compared(
-    head: Candidate, tuned: Candidate | None, weights: ClassWeights | None, seconds: float
-) -> FineTuned:
-    """Compare the fine-tuned network, None where it diverged before any epoch was finished, with the head alone.
-
-    With class weights, they decide which is the better one, as in the loss; the figures are without them.
-    """
-    labels = head.held_out.images.labels
-    head_loss, head_accuracy = loss_and_accuracy(head.probabilities, labels)
-    outcome = FineTuned(False, head_loss, head_accuracy, len(labels), seconds)
-    if tuned is None:
-        return outcome
-    before, after = (candidate.probabilities.argmax(1) == labels for candidate in (head, tuned))
-    loss, accuracy = loss_and_accuracy(tuned.probabilities, labels)
-    of_images = None if weights is None else weights.of(head.classifier.class_names)[labels]
-    return replace(
-        outcome,
-        kept=is_better(tuned.probabilities, head.probabilities, labels, of_images),
-        val_loss=loss,
-        val_accuracy=accuracy,
-        only_head_correct=int((before & ~after).sum()),
-        only_tuned_correct=int((after & ~before).sum()),
-    )

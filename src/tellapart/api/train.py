@@ -46,6 +46,9 @@ ANY_RECIPE = "quick"
 Opener = Callable[[Any, Any], Dataset]
 """(data, labels) -> labeled images."""
 
+_ConfiguredData = tuple[Dataset, TrainConfig, MinutesPlan | None, str, OwnRun | None]
+"""Images, their configuration, its plan where there are minutes, why its recipe was chosen, a model that was given."""
+
 
 def default_recipe(target: float | None, settings: Mapping[str, Any]) -> str:
     """Return the recipe's name where none is given: the one that has the settings that are given.
@@ -174,19 +177,35 @@ def train(
         else:
             refuse_taken(out)
             recipe, data, labels, changes = _meant(config, recipe, data, labels, changes, multi_label)
-            dataset, complete, plan, reason, own = _opened_and_configured(
+            configured_data = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener, deadline
             )
-            again = reopening(data, labels)
-            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
-            setup = with_plan(setup, plan)
+            setup = _prepared(configured_data, reopening(data, labels), out, listener, held, budget)
         listener.folder_made(setup)
         with tracking.until_the_end() as ending:
             result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
-        if not result.finished:
-            return result
-        return with_outcome(_with_report(result, setup, listener), setup, deadline)
+        return _finished(result, setup, listener, deadline) if result.finished else result
+
+
+def _prepared(
+    configured_data: _ConfiguredData,
+    reopening: Mapping[str, Any],
+    out: str | Path | None,
+    listener: Listener,
+    held: ExitStack,
+    memory_bytes: int,
+) -> TrainingSetup:
+    dataset, config, plan, reason, own = configured_data
+    setup = prepare(dataset, config, out, reopening, listener, held, reason, memory_bytes, own)
+    return with_plan(setup, plan)
+
+
+def _finished(
+    result: TrainingResult, setup: TrainingSetup, listener: Listener, deadline: Deadline | None
+) -> TrainingResult:
+    """Return the result with its report, and with what became of its forecast where there was one."""
+    return with_outcome(_with_report(result, setup, listener), setup, deadline)
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -295,9 +314,8 @@ def _opened_and_configured(
     own_given: OwnGiven,
     listener: Listener,
     deadline: Deadline | None,
-) -> tuple[Dataset, TrainConfig, MinutesPlan | None, str, OwnRun | None]:
-    """Return the images, the configuration for them, its plan where there are minutes, why its recipe was chosen, and a
-    model that was given."""
+) -> _ConfiguredData:
+    """Open the data, and complete the configuration for it."""
     changes = settings_from(changes)
     own_given.refuse_without_model(recipe)
     if "target" in changes and target is not None:

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.api.fine_tune_run import Candidate, fine_tune
+from tellapart.api.fine_tune_run import fine_tune
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
 from tellapart.api.tuned_features import learn_features
+from tellapart.api.tuned_or_frozen import Candidate
 from tellapart.api.watching import findings_of_head, look_at_data
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.multi_label import are_several

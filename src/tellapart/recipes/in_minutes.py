@@ -20,14 +20,10 @@ MOST_EPOCHS = max(recipe().epochs for recipe in RECIPES.values())
 
 SOURCE = "prior: ranges that hold the courses in benchmarks/results/minutes-courses"
 
-OF_STEPS = CurvePrior(
-    floor=(0.001, 0.4), scale=(1.0, 500.0), power=(0.4, 3.0), noise=0.2, source=SOURCE
-)
+OF_STEPS = CurvePrior(floor=(0.001, 0.4), scale=(1.0, 500.0), power=(0.4, 3.0), noise=0.2, source=SOURCE)
 """Error of a training from scratch, over the steps of its whole schedule."""
 
-OF_PICTURES = CurvePrior(
-    floor=(0.001, 0.5), scale=(1.0, 2000.0), power=(0.4, 3.0), noise=0.2, source=SOURCE
-)
+OF_PICTURES = CurvePrior(floor=(0.001, 0.5), scale=(1.0, 2000.0), power=(0.4, 3.0), noise=0.2, source=SOURCE)
 """Error of a last layer on a backbone's features, over training pictures."""
 
 TUNED_ERROR = (0.62, 0.64, 0.69)

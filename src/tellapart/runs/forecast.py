@@ -112,7 +112,9 @@ def held_out_accuracy(log: Iterable[Mapping[str, Any]], *, of_best: bool = False
         scored = line.get("val_accuracy")
         if line.get("event") == "FineTuned" and not line.get("kept"):
             scored = line.get("head_val_accuracy")
-        if line.get("event") not in ("EpochDone", "HeadFitted", "FineTuned") or not isinstance(scored, int | float):
+        if line.get("event") not in ("EpochDone", "HeadFitted", "FineTuned") or not isinstance(
+            scored, int | float
+        ):
             continue
         is_epoch_of_best = of_best and accuracy is not None and line["event"] == "EpochDone"
         accuracy = max(accuracy or 0.0, scored) if is_epoch_of_best else scored
