@@ -6,9 +6,9 @@ The curve falls from the error of guessing to a floor, flat at first and at last
 
 the family MMF4 (Morgan-Mercer-Flodin) of Viering & Loog 2022 (arXiv:2103.10948) with its start fixed.
 
-As in Domhan et al. 2015 ("Speeding up automatic hyperparameter optimization of deep neural networks by extrapolation of learning curves"), the forecast is a
-posterior over the parameters, given the scores so far; here of parameters that are drawn from a prior and weighted by
-their likelihood, so that the same scores give the same forecast.
+As in Domhan et al. 2015 ("Speeding up automatic hyperparameter optimization of deep neural networks by extrapolation of
+learning curves"), the forecast is a posterior over the parameters, given the scores so far; here of parameters that are
+drawn from a prior and weighted by their likelihood, so that the same scores give the same forecast.
 
 A length is whatever a curve is measured over: the steps of a whole schedule, or training images.
 """

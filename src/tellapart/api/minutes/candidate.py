@@ -44,6 +44,9 @@ class Candidate:
     fits: bool
     """Whether there is time for it."""
 
+    pixels_seconds: float = 0.0
+    """Of those, what a transfer's pictures take in the backbone."""
+
     clock: Clock
     measured: str
     chosen: str
@@ -154,7 +157,8 @@ def from_backbone(
     fitting = measured.fitting_seconds * train * views * folds
     closing = test * views * measured.feature_seconds + FIXED_SECONDS
     before = deadline.passed + sample.all_reading_seconds
-    seconds = before + (train + held_out) * views * measured.feature_seconds + fitting + closing
+    features = (train + held_out) * views * measured.feature_seconds
+    seconds = before + features + fitting + closing
     curve = LearningCurve(OF_PICTURES, guessing_error(sample.class_counts), measured.scored)
     alone = curve.error(train, held_out or train)
     tuned = _tuned(config, alone, sample, measured, deadline.seconds - seconds)
@@ -171,6 +175,7 @@ def from_backbone(
         error=tuned or alone,
         seconds=deadline.seconds if tuned else seconds,
         fits=seconds <= FULL * deadline.seconds,
+        pixels_seconds=features + test * views * measured.feature_seconds,
         clock=Clock(deadline.ends_at, 0.0, 0.0, closing, MOST_EPOCHS),
         measured=f"{config.backbone} at {height} pixels {_brief(measured.feature_seconds)} a picture",
         chosen=f"{name}, a last layer in {minutes_in_words(seconds)}"

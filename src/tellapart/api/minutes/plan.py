@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from tellapart.api.listener import Listener
 from tellapart.api.minutes.backbone import measure_transfer
-from tellapart.api.minutes.candidate import Candidate, from_backbone, from_scratch
+from tellapart.api.minutes.candidate import FULL, Candidate, from_backbone, from_scratch
 from tellapart.api.minutes.deadline import MINUTE, Deadline
 from tellapart.api.minutes.sample import sampled
 from tellapart.api.minutes.scratch import measure_scratch
@@ -85,21 +85,33 @@ def refuse_without_forecast(config: TrainConfig) -> None:
 def _tried(
     config: TrainConfig, dataset: Dataset, deadline: Deadline, listener: Listener
 ) -> Iterator[Candidate]:
-    """Yield the candidates of a recipe; of a backbone's sizes, none below the first that fits."""
+    """Yield the candidates of a recipe; of a backbone's sizes the first, and then the largest that promises to fit."""
     side = None
     if config.backbone is not None and config.size is None:
         side = choose_backbone(config.backbone).preprocessing.height
     options = list(candidates(config, len(dataset.splits["train"]), side))
     seconds = SHARE_FOR_MEASURING * deadline.seconds / (1 if config.head is not None else len(options))
+    last, began = None, deadline.passed
     for each in options:
+        if last is not None and each is not options[-1] and not _may_fit(last, each, deadline, began):
+            continue
         sample = sampled(dataset, each, seconds / 4, listener)
         if config.head is None:
             yield from_scratch(each, sample, measure_scratch(each, sample, 3 * seconds / 4), deadline)
             continue
-        candidate = from_backbone(each, sample, measure_transfer(each, sample, seconds / 2), deadline)
-        yield candidate
-        if candidate.fits:
+        last = from_backbone(each, sample, measure_transfer(each, sample, seconds / 2), deadline)
+        yield last
+        if last.fits:
             return
+
+
+def _may_fit(last: Candidate, config: TrainConfig, deadline: Deadline, began: float) -> bool:
+    """Return whether a smaller size than the last one promises to fit, its features by their area, measured as long."""
+    assert last.config.size is not None
+    assert config.size is not None
+    share = (config.size[0] / last.config.size[0]) ** 2
+    measuring = deadline.passed - began
+    return last.seconds + measuring - (1 - share) * last.pixels_seconds <= FULL * deadline.seconds
 
 
 def _forecast(best: Candidate, tried: Sequence[Candidate], deadline: Deadline) -> Forecast:
