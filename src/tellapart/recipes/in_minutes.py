@@ -36,8 +36,9 @@ TUNED = "five measured fine-tunings"
 UNSURE_BY_ERROR = 2.0
 """Pictures of which two views are not sure, so that four more are predicted, for each one predicted wrongly."""
 
-FIXED_SECONDS = 2.0
-"""Of the end of a command, whatever the number of pictures: model, picture grid and report written, process ended."""
+FIXED_SECONDS = 3.0
+"""Of the end of a command, whatever the number of pictures: model, picture grid and report written, process ended. On two
+cores beside other programs (1 minute, digits), 3 s passed from the last score to the end of the process."""
 
 
 def candidates(config: TrainConfig, images: int, side: int | None) -> Iterator[TrainConfig]:
