@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 import tellapart
 from tellapart.api.listener import Listener
-from tellapart.api.minutes import candidate, plan
+from tellapart.api.minutes import candidate, plan, scratch
 from tellapart.api.minutes.deadline import Deadline, deadline_from
 from tellapart.errors import ConfigError
 from tellapart.events import StepDone
@@ -208,7 +208,7 @@ def test_minutes_beside_a_resumed_run_or_a_model_are_refused():
 
 
 def test_too_few_minutes_are_refused_with_the_number_that_is_needed(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(candidate, "FIXED_SECONDS", 100.0)
+    monkeypatch.setattr(scratch, "FIXED_SECONDS", {"scratch": 100.0})
     with pytest.raises(ConfigError, match="Give at least"):
         tellapart.train(digits, recipe=small(), minutes=1, out=tmp_path / "run", verbose=False)
     assert not (tmp_path / "run").exists()

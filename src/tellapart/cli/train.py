@@ -12,10 +12,10 @@ from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "minutes", "began", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
+    "recipe", "minutes", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
     "validation_share", "test_share", "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
-"""Options that `tellapart.train` takes as they are; `began` is when the minutes began."""
+"""Options that `tellapart.train` takes as they are."""
 
 
 @with_own_model_options
@@ -68,12 +68,16 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = {**locals(), **own, "set": set_fields, "began": time.monotonic()}
+    began = time.monotonic()
+    given = {**locals(), **own, "set": set_fields}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    raise typer.Exit(train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet))
+    settings = _settings(given)
+    raise typer.Exit(
+        train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet, began=began)
+    )
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

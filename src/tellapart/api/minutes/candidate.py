@@ -131,7 +131,7 @@ def _schedule(
     before = deadline.passed + measured.building_seconds + sample.all_reading_seconds
     most = max(1, int((deadline.seconds - before) / step))
     unsure = curve.error(most, held_out).middle
-    closing = closing_seconds(measured, sample, config.tta_views, unsure) + FIXED_SECONDS
+    closing = closing_seconds(measured, sample, config.tta_views, unsure)
     left = deadline.seconds - before - closing
     steps = min(max(1, int(left / step)), MOST_EPOCHS * per_epoch)
     return _Schedule(steps, per_epoch, step, before, closing, left >= step)
@@ -155,7 +155,7 @@ def from_backbone(
     train, held_out, test = (sample.count(name) for name in ("train", "validation", "test"))
     folds = config.head.folds if config.validation == "cross-validation" else 1
     fitting = measured.fitting_seconds * train * views * folds
-    closing = test * views * measured.feature_seconds + FIXED_SECONDS
+    closing = test * views * measured.feature_seconds + FIXED_SECONDS["backbone"] * sample.crowding
     before = deadline.passed + sample.all_reading_seconds
     features = (train + held_out) * views * measured.feature_seconds
     seconds = before + features + fitting + closing

@@ -14,6 +14,7 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.data.split import divide, draw
 from tellapart.data.store import ImageStore, bytes_of, load_split
 from tellapart.recipes.config import TrainConfig
+from tellapart.runtime.machine import crowding
 
 FIRST = 24
 """Pictures that are read first, to learn how long reading takes."""
@@ -34,6 +35,9 @@ class Sample:
     backbone: OpenBackbone | None
     reading_seconds: float
     """Of one picture; 0 where they are in memory already."""
+
+    crowding: float
+    """How many times its processor time work takes on this machine now."""
 
     def count(self, split: str) -> int:
         """Return the number of pictures of a whole split; 0 where there is none."""
@@ -81,7 +85,7 @@ def sampled(dataset: Dataset, config: TrainConfig, seconds: float, listener: Lis
     for name in used:
         count = most if name == "train" else min(most, max(FIRST, most // 2))
         stores[name] = _some(whole, name, preprocessing, count, config.seed)
-    return Sample(whole, preprocessing, stores, backbone, per_picture)
+    return Sample(whole, preprocessing, stores, backbone, per_picture, crowding())
 
 
 def _some(whole: Dataset, name: str, preprocessing: Preprocessing, count: int, seed: int) -> ImageStore:

@@ -27,7 +27,7 @@ from tellapart.metrics.learning_curve import Scored
 from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.in_minutes import UNSURE_BY_ERROR
+from tellapart.recipes.in_minutes import FIXED_SECONDS, UNSURE_BY_ERROR
 from tellapart.runtime.precision import resolve
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
@@ -176,7 +176,7 @@ def _rate(store: ImageStore, count: int, run: Any) -> float:
 
 
 def closing_seconds(measured: ScratchMeasured, sample: Sample, tta_views: int, error: float) -> float:
-    """Return the seconds from the last step to the report that depend on the number of pictures.
+    """Return the seconds from the last step to the end of the command.
 
     The last epoch is scored; held-out pictures are predicted in their views, and the limit for unfamiliar ones is
     learned from them; the test pictures are scored; the report looks for similar training pictures.
@@ -194,4 +194,5 @@ def closing_seconds(measured: ScratchMeasured, sample: Sample, tta_views: int, e
         (held_out + views * (held_out + test)) * measured.scoring_seconds
         + min(held_out, MAX_IMAGES) * measured.recorded_seconds
         + sample.count("train") * measured.features_seconds
+        + FIXED_SECONDS["scratch"] * sample.crowding
     )

@@ -9,7 +9,7 @@ from tellapart.api.minutes.scratch import SHORTEST, closing_seconds, measure_scr
 from tellapart.data.dataset import Dataset
 from tellapart.metrics.learning_curve import Interval, LearningCurve, Scored, guessing_error
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.in_minutes import FIXED_SECONDS, OF_STEPS
+from tellapart.recipes.in_minutes import OF_STEPS
 from tellapart.runs.forecast import minutes_in_words
 from tellapart.text import counted, percent
 
@@ -39,8 +39,7 @@ def tell_target(config: TrainConfig, dataset: Dataset, listener: Listener) -> No
     sample = sampled(dataset, config, 1.0, listener)
     measured = measure_scratch(config, sample, share=SHARE_FOR_MEASURING)
     curve = LearningCurve(OF_STEPS, guessing_error(sample.class_counts), measured.scored)
-    closing = closing_seconds(measured, sample, config.tta_views, curve.error(steps, 1).middle)
-    other = closing + FIXED_SECONDS
+    other = closing_seconds(measured, sample, config.tta_views, curve.error(steps, 1).middle)
     seconds = other + steps * measured.step_seconds
     within = f"the recipe's {counted(config.epochs, 'epoch')}, {minutes_in_words(seconds)}"
     basis = steps_basis(measured.scored)

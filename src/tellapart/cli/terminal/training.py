@@ -35,6 +35,7 @@ def train_and_report(
     as_json: bool = False,
     quiet: bool = False,
     is_demo: bool = False,
+    began: float | None = None,
 ) -> int:
     """Train, and print how it goes.
 
@@ -45,12 +46,13 @@ def train_and_report(
         as_json: one JSON object instead of a report.
         quiet: no progress.
         is_demo: whether to say what the table's words mean, and what to try next.
+        began: when the command did, in seconds of `time.monotonic`; a number of minutes counts from there.
 
     Returns:
         The exit code.
     """
     settings = {name: value for name, value in settings.items() if value is not None}
-    settings = with_deadline(settings)
+    settings = settings if began is None else with_deadline(settings, began)
     refuse_settings_of_a_resumed_run(settings, data)
     targets = {} if save_to is None else model_targets(save_to, *recipe_and_data(data, settings))
     target: Path | None = None
@@ -109,14 +111,13 @@ def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
     return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 
-def with_deadline(settings: dict[str, Any]) -> dict[str, Any]:
+def with_deadline(settings: dict[str, Any], began: float) -> dict[str, Any]:
     """Return the settings with the minutes as a deadline that began with the command, before anything was imported.
 
     Raises:
         ConfigError: no number of minutes.
     """
-    began = settings.pop("began", None)
-    if began is None or "minutes" not in settings:
+    if "minutes" not in settings:
         return settings
     return {**settings, "minutes": Deadline.of(settings["minutes"], began)}
 
