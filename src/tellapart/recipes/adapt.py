@@ -112,7 +112,7 @@ OF_OPTIMIZER = ("optimizer", "learning_rate", "weight_decay")
 
 NOT_OF_TRANSFER = (
     "augmentation", "mixing", "mixing_strength", "keep", "pictures_per_epoch", "sampling", "statistics_over",
-    "tta_views", "choose_views", "network", "widths", "depth",
+    "tta_views", "choose_views", "network", "widths", "depth", "planned_steps",
 )  # fmt: skip
 """Settings that a transfer does not read: its head and its fine-tuning have their own."""
 
