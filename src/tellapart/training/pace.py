@@ -71,6 +71,8 @@ class Pace:
             self._began = self._seen_at = clock.now()
             self._step_seconds, self._validation_seconds = clock.step_seconds, clock.validation_seconds
             self._since: _Moment | None = None
+            self._first: _Moment | None = None
+            self._slower = 1.0
             self._change(self._affordable(clock))
         self._take_up()
 
@@ -101,13 +103,15 @@ class Pace:
         now = clock.now()
         if self.done == self._steps_seen:
             self._validation_seconds = now - self._seen_at
-            if self._since is not None:
-                self._since = self._since.later_by(self._validation_seconds)
+            self._since, self._first = (
+                None if each is None else each.later_by(self._validation_seconds)
+                for each in (self._since, self._first)
+            )
         self._seen_at, self._steps_seen = now, self.done
         if self.done >= self.plan.total:
             return
         if self._since is None and self.done:  # the first step is slower than the others
-            self._since = self._moment(clock)
+            self._since = self._first = self._moment(clock)
         left = self._left(clock)
         if left < self._step_seconds / 2:
             self._change(self.done)
@@ -119,11 +123,13 @@ class Pace:
             self._plan_anew(clock)
 
     def _measure(self, clock: Clock) -> None:
-        """Take the mean of the steps since the last look."""
-        now, before = self._moment(clock), self._since
-        if before is not None and now.step > before.step:
-            self._step_seconds = (now.seconds - before.seconds) / (now.step - before.step)
-            self._since = now
+        """Take the mean of the steps since the last look, and how much slower all were than measured beforehand."""
+        now = self._moment(clock)
+        if self._since is None or self._first is None or now.step == self._since.step:
+            return
+        self._step_seconds = now.seconds_a_step(self._since)
+        self._slower = max(1.0, now.seconds_a_step(self._first) / clock.step_seconds)
+        self._since = now
 
     def _moment(self, clock: Clock) -> "_Moment":
         self.state.settle()  # waits for a GPU, whose steps are otherwise still to come
@@ -146,9 +152,8 @@ class Pace:
         self._keep(before, self.plan, self._step_seconds)
 
     def _left(self, clock: Clock) -> float:
-        """Return the seconds that are left for steps; a machine that has become slower closes more slowly too."""
-        slower = max(1.0, self._step_seconds / clock.step_seconds)
-        return clock.ends_at - clock.now() - slower * clock.closing_seconds
+        """Return the seconds that are left for steps; a machine that is slower on the whole closes more slowly too."""
+        return clock.ends_at - clock.now() - self._slower * clock.closing_seconds
 
 
 class _Moment(NamedTuple):
@@ -158,4 +163,9 @@ class _Moment(NamedTuple):
     step: int
 
     def later_by(self, seconds: float) -> "_Moment":
+        """Return the moment as if so much time had not passed."""
         return _Moment(self.seconds + seconds, self.step)
+
+    def seconds_a_step(self, before: "_Moment") -> float:
+        """Return the mean of the steps since an earlier moment."""
+        return (self.seconds - before.seconds) / (self.step - before.step)
