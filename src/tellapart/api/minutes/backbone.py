@@ -1,6 +1,7 @@
 """Measure a transfer: the seconds of a backbone's features, and what last layers fitted to some pictures score."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,11 @@ class TransferMeasured:
     feature_seconds: float
     """Of one picture, once."""
 
-    fitting_seconds: float
-    """Of a last layer, for each picture that it is fitted to."""
+    fitting_fixed: float
+    """Processor time of fitting a last layer, whatever the number of pictures."""
+
+    fitting_each: float
+    """Of that, for each picture in each view."""
 
     scored: tuple[Scored, ...]
 
@@ -61,28 +65,38 @@ def measure_transfer(config: TrainConfig, sample: Sample, seconds: float) -> Tra
     features = net(some.images, None, precision)
     rate = (time.monotonic() - began) / len(some)
     order = np.random.default_rng(config.seed).permutation(len(some))
-    scored, fitting = _curve(
+    scored, seconds = _curve(
         config, Views([features], some.labels).take(order), len(sample.whole.class_names)
     )
-    return TransferMeasured(rate, fitting, scored)
+    fixed, each = _line([point.length for point in scored], seconds)
+    return TransferMeasured(rate, fixed, each, scored)
 
 
-def _curve(config: TrainConfig, views: Views, classes: int) -> tuple[tuple[Scored, ...], float]:
-    """Return the scores of last layers fitted to parts of the pictures, and the seconds for each picture."""
+def _curve(config: TrainConfig, views: Views, classes: int) -> tuple[tuple[Scored, ...], list[float]]:
+    """Return the scores of last layers fitted to parts of the pictures, and the processor time of each."""
     assert config.head is not None
     held_out = max(1, round(HELD_OUT * len(views.labels)))
     rows = np.arange(len(views.labels))
-    scored, seconds = [], 0.0
+    scored: list[Scored] = []
+    seconds: list[float] = []
     for part in PARTS:
         count = round(part * (len(rows) - held_out))
         fitted = views.take(rows[held_out : held_out + count])
         if np.bincount(fitted.labels, minlength=classes).min() < FEWEST_OF_A_CLASS:
             continue
-        began = time.monotonic()
+        began = time.process_time()
         choice = choose_on_held_out(
             fitted, views.take(rows[:held_out]), classes, config.head.penalties, config.seed
         )
-        seconds = (time.monotonic() - began) / count
+        seconds.append(time.process_time() - began)
         wrong = int((choice.predicted.plain.argmax(1) != views.labels[:held_out]).sum())
         scored.append(Scored(count, wrong, held_out))
     return tuple(scored), seconds
+
+
+def _line(counts: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
+    """Return the seconds at no picture and those for each, by the first and the last count; neither below 0."""
+    if not counts:
+        return 0.0, 0.0
+    each = 0.0 if len(counts) == 1 else max(0.0, (seconds[-1] - seconds[0]) / (counts[-1] - counts[0]))
+    return max(0.0, seconds[0] - each * counts[0]), each

@@ -22,6 +22,9 @@ EPOCHS_FOR_TARGETS = 4
 FULL = 0.97
 """Share of the time that a transfer may be expected to take: its features cannot be cut short."""
 
+EARLY = 0.9
+"""Share of the time below which people are told that a transfer ends early."""
+
 STEP_TO_FEATURES = 3.0
 """Work of a training step for each picture, by that of its features: a forward pass, and two products for each of its
 products on the way back. What a step really takes is planned anew once the features are there."""
@@ -154,7 +157,7 @@ def from_backbone(
     views = 2 if config.head.mirror else 1
     train, held_out, test = (sample.count(name) for name in ("train", "validation", "test"))
     folds = config.head.folds if config.validation == "cross-validation" else 1
-    fitting = measured.fitting_seconds * train * views * folds
+    fitting = folds * (measured.fitting_fixed + measured.fitting_each * train * views) * sample.crowding
     closing = test * views * measured.feature_seconds + FIXED_SECONDS["backbone"] * sample.crowding
     before = deadline.passed + sample.all_reading_seconds
     features = (train + held_out) * views * measured.feature_seconds
@@ -179,7 +182,7 @@ def from_backbone(
         clock=Clock(deadline.ends_at, 0.0, 0.0, closing, MOST_EPOCHS),
         measured=f"{config.backbone} at {height} pixels {_brief(measured.feature_seconds)} a picture",
         chosen=f"{name}, a last layer in {minutes_in_words(seconds)}"
-        + (", then fine-tuning in the time that is left" if tuned else ""),
+        + _what_follows(bool(tuned), seconds, deadline.seconds),
         basis=f"curve through last layers fitted to {counts or 'no'} pictures"
         + (f", times what fine-tuning left of the error in {TUNED}" if tuned else "")
         + f"; {OF_PICTURES.source}",
@@ -206,6 +209,13 @@ def _tuned(
     lowest, median, _ = TUNED_ERROR
     middle = median if epochs >= tuning.epochs else 1.0
     return Interval(alone.middle * middle, alone.low * lowest, alone.high)
+
+
+def _what_follows(is_tuned: bool, seconds: float, asked: float) -> str:
+    """Return what comes after the last layer, for people."""
+    if is_tuned:
+        return ", then fine-tuning in the time that is left"
+    return ", so it ends early: fine-tuning could not be told to help" if seconds < EARLY * asked else ""
 
 
 def _brief(seconds: float) -> str:
