@@ -65,10 +65,10 @@ def measure_transfer(config: TrainConfig, sample: Sample, seconds: float) -> Tra
     features = net(some.images, None, precision)
     rate = (time.monotonic() - began) / len(some)
     order = np.random.default_rng(config.seed).permutation(len(some))
-    scored, seconds = _curve(
+    scored, processor_seconds = _curve(
         config, Views([features], some.labels).take(order), len(sample.whole.class_names)
     )
-    fixed, each = _line([point.length for point in scored], seconds)
+    fixed, each = _line([point.length for point in scored], processor_seconds)
     return TransferMeasured(rate, fixed, each, scored)
 
 
