@@ -326,7 +326,7 @@ def cut(folder, options):
     teams, epochs = teams_in(out)
     record = {
         "cut, s": options.seconds, "next epoch after, s": back, "exit codes": codes, "teams": teams,
-        "epochs": epochs, "said": said, "logs": [log.read_text()[-20000:] for log in logs],
+        "epochs": epochs, "said": said,
     }  # fmt: skip
     page = (
         f"The link was cut for {options.seconds} s; {back:.0f} s after the cut the next epoch was finished. Exit codes "

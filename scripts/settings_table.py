@@ -99,6 +99,7 @@ ROWS = (
 )  # fmt: skip
 
 NO_FIELD = {
+    "--minutes": "minutes",
     "--labels": "labels",
     "--path-column": "Labels(path_column=...)",
     "--label-column": "Labels(label_column=...)",

@@ -282,6 +282,43 @@ class Finding(Readable):
 
 
 @dataclass(frozen=True, slots=True)
+class Replanned(Readable):
+    """A training with a number of minutes has more or fewer steps than planned: the machine is faster or slower."""
+
+    step: int
+    """Steps finished."""
+
+    before: int
+    """Steps in all, as planned before."""
+
+    steps: int
+    """Steps in all from here on."""
+
+    step_seconds: float
+    """What a step takes now."""
+
+    measured_seconds: float
+    """What a step took when it was measured beforehand."""
+
+    outlook: str = ""
+    """The forecast for so many steps, in words; empty where there is none."""
+
+    @property
+    def in_words(self) -> str:
+        """The new number of steps, and why."""
+        than = "slower" if self.steps < self.before else "faster"
+        outlook = f" Forecast now: {self.outlook}." if self.outlook else ""
+        return (
+            f"New plan after step {self.step:,}: {self.steps:,} steps instead of {self.before:,}. The machine is "
+            f"{than} than planned for: {self.step_seconds:.3g} s a step, measured beforehand "
+            f"{self.measured_seconds:.3g} s.{outlook}"
+        )
+
+    def _parts(self) -> list[str]:
+        return [self.in_words]
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped(Readable):
     """Training was stopped before its end, between two steps."""
 
@@ -299,6 +336,7 @@ Event = (
     | FineTuned
     | Diverged
     | Finding
+    | Replanned
     | Stopped
 )
 

@@ -7,8 +7,8 @@ import pytest
 
 import tellapart
 from tellapart.api import configure as configure_module
+from tellapart.api.completed import default_recipe
 from tellapart.api.configure import configured
-from tellapart.api.train import default_recipe
 from tellapart.errors import ConfigError
 from tellapart.recipes.given import settings_from
 

@@ -1,5 +1,6 @@
 """The command that a report gives makes the run again."""
 
+import dataclasses
 import shlex
 
 import pytest
@@ -128,5 +129,21 @@ def test_what_only_python_can_make_has_no_command():
 )
 def test_any_setting_is_repeated(recipe, changes, monkeypatch):
     config = configured(recipe, True, True, None, changes, PICTURES)
+    command = rerun_command(config, {"argument": "photos"}, PICTURES)
+    assert config_of(command, monkeypatch) == config
+
+
+def test_the_steps_that_minutes_planned_are_repeated(monkeypatch):
+    config = configured("fast", True, True, None, {}, PICTURES)
+    config = config.changed(epochs=2, planned_steps=(0, 29, 2, 25))
+    command = rerun_command(config, {"argument": "photos"}, PICTURES)
+    assert "planned_steps=0:29:2:25" in command
+    assert config_of(command, monkeypatch) == config
+
+
+def test_the_steps_of_fine_tuning_that_minutes_planned_are_repeated(monkeypatch):
+    config = configured("transfer", True, True, None, {"fine_tune": "on"}, PICTURES)
+    tuning = dataclasses.replace(config.fine_tuning, epochs=3, planned_steps=(0, 400, 40, 390))
+    config = config.changed(fine_tuning=tuning, size=(160, 160))
     command = rerun_command(config, {"argument": "photos"}, PICTURES)
     assert config_of(command, monkeypatch) == config

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellapart.api.completed import default_recipe
 from tellapart.api.configure import configured
 from tellapart.api.listener import Listener
 from tellapart.api.prepare import preprocessing_for
-from tellapart.api.train import default_recipe
 from tellapart.data.dataset import Dataset, Split
 from tellapart.data.multi_label import are_several, in_words, names_of
 from tellapart.data.open import open_dataset

@@ -6,6 +6,7 @@ from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.data.shards.index import ShardIndex
 from tellapart.data.shards.order import StreamOrder
 from tellapart.data.shards.pieces import SplitPieces
+from tellapart.data.store import ImageStore
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.setup import TrainingSetup
 from tellapart.training.loader import DataLoader
@@ -20,7 +21,11 @@ def batches_of(setup: TrainingSetup, config: TrainConfig) -> BatchSampler | Stre
     """Return which training images each step gets."""
     if setup.dataset.shards is not None:
         return _streamed(setup.dataset.shards, config)
-    train = setup.stores["train"]
+    return sampler_of(setup.stores["train"], config)
+
+
+def sampler_of(train: ImageStore, config: TrainConfig) -> BatchSampler:
+    """Return which of the images at hand each step gets."""
     return BatchSampler(
         n=len(train),
         batch_size=config.batch_size,

@@ -27,6 +27,7 @@ def configured(
     images: int,
     *,
     has_validation: bool = False,
+    is_timed: bool = False,
 ) -> TrainConfig:
     """Return the complete configuration of a training.
 
@@ -38,6 +39,7 @@ def configured(
         changes: settings to change, as `recipes.given` reads them.
         images: how many there are to train on.
         has_validation: whether the data has a validation split of its own.
+        is_timed: whether minutes decide the length of the training, whatever the target is.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
@@ -47,11 +49,13 @@ def configured(
     changes = settings_from(changes)
     _refuse_both(augment, changes)
     if isinstance(recipe, TrainConfig):
-        config = recipe if target is None else recipe.changed(target=target)
+        config = recipe.changed(target=target)
     else:
         config = adapted_to(find_recipe(recipe)(mirrors=mirrors), images, has_validation=has_validation)
-        config = config if target is None else for_target(config, target, images)
-    if config.head is not None and config.target is not None:
+        config = (
+            for_target(config, target, images) if target and not is_timed else config.changed(target=target)
+        )
+    if config.head is not None and target is not None and not is_timed:
         raise ConfigError(
             "The recipe transfer has no target: it computes features once and fits a last layer to them. Leave the "
             "target out, or train from scratch with --recipe fast."

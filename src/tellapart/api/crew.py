@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tellapart.api.listener import Listener
 from tellapart.classifier.classifier import Classifier
-from tellapart.errors import TeamError
+from tellapart.errors import ConfigError, TeamError
 from tellapart.events import Progress
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.runs.event_log import LOG, read_log
@@ -144,6 +144,8 @@ def predicted_together(
 def assemble(setup: TrainingSetup, listener: Listener) -> None:
     """Have the followers open and read the same images; say how many processes train, and what that means."""
     if setup.team is not None:
+        if setup.config.planned_steps is not None:
+            raise ConfigError(f"{setup.folder.path} was planned in minutes, which takes one process.")
         setup.team.remark = listener.warned
         _, saved = setup.folder.read_settings()
         recorded = setup.folder.read_split(saved)

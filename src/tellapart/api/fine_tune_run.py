@@ -8,28 +8,24 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from tellapart.api.crew import held_alike, order, ordering, predicted_by_all
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, calibrated
 from tellapart.api.listener import Listener
-from tellapart.api.tuned_network import batches_to_tune, copied, network_to_tune, step_and_loader
+from tellapart.api.minutes.fine_tuning import tuning_in_time
+from tellapart.api.pacing import Paced, keeper, paced, set_schedule
+from tellapart.api.tuned_network import batches_to_tune, copied, loader_to_tune, network_to_tune, step_to_tune
+from tellapart.api.tuned_or_frozen import Candidate, compared
 from tellapart.api.watching import watch_over, with_findings
-from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.errors import ModelError
-from tellapart.events import EpochDone, Event, FineTuned, FineTuningSkipped
-from tellapart.explanations.examples.features import features_and_probabilities
-from tellapart.metrics.calibration import tempered
-from tellapart.metrics.novelty import BY_FEATURES, familiar_limit, fit_reference
-from tellapart.metrics.validation import Validation, is_better, loss_and_accuracy, validated
+from tellapart.events import EpochDone, Event, FineTuningSkipped
+from tellapart.lowering import LoweredNet, lower
+from tellapart.metrics.validation import Validation, validated
 from tellapart.profiling.flops import Flops, count_flops
-from tellapart.recipes.class_weights import ClassWeights
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.transfer_settings import FineTuning
 from tellapart.runs.checkpointer import Checkpointer
@@ -38,20 +34,10 @@ from tellapart.runtime.threads import threads_for
 from tellapart.text import counted
 from tellapart.training.loop import run_epochs
 from tellapart.training.optim.native import has_native_form
-
-
-class Candidate(NamedTuple):
-    """A classifier, and its predictions of the held-out images."""
-
-    classifier: Classifier
-    held_out: HeldOut
-
-    @property
-    def probabilities(self) -> NDArray[np.floating]:
-        """Of the held-out images, (N, classes), as the classifier answers: by its views, calibrated."""
-        card, predictions = self.classifier.card, self.held_out.predictions
-        averaged = predictions.averaged if card.tta_views > 1 else predictions.plain
-        return tempered(averaged, card.temperature or 1.0)
+from tellapart.training.pace import Clock
+from tellapart.training.state import TrainState
+from tellapart.training.step import TrainStep
+from tellapart.training.step_plan import StepPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +83,14 @@ def fine_tune(
     began = time.monotonic()
     resumes = setup.resumes and setup.folder.has_checkpoint
     decides = config.fine_tune == "auto" and not resumes
-    if decides and (reason := _too_few_to_tell(setup, head, settings)):
+    if decides and (reason := _not_needed(setup, head) or _too_few_to_tell(setup, head, settings)):
         tell(FineTuningSkipped(reason))
         return Outcome(head)
     tuning = _Tuning.of(setup, head, settings)
     obstacle = tuning.obstacle()
-    if decides and (reason := obstacle or tuning.too_much_work()):
-        tell(FineTuningSkipped(reason, can_be_asked_for=not obstacle))
+    late = "" if obstacle else tuning.fit_to_clock()
+    if (decides and (reason := obstacle or tuning.too_much_work())) or (reason := late):
+        tell(FineTuningSkipped(reason, can_be_asked_for=not (obstacle or late)))
         return Outcome(head)
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
@@ -116,12 +103,20 @@ def fine_tune(
     training.checkpointer.restore_best_weights()
     history = tuple(training.checkpointer.state.history)
     tuned = training.tuning.candidate() if history else None
-    event = _compared(head, tuned, config.class_weight, time.monotonic() - began)
+    event = compared(head, tuned, config.class_weight, time.monotonic() - began)
     tell(event)
     if tuned is not None and event.kept:
         return Outcome(tuned, history)
     shutil.rmtree(setup.folder.checkpoints, ignore_errors=True)
     return Outcome(head)
+
+
+def _not_needed(setup: TrainingSetup, head: Candidate) -> str:
+    """Return that the target is reached without it; empty where there is none, or it is not reached."""
+    target, labels = setup.config.target, setup.validation.labels
+    if target is None or (head.probabilities.argmax(1) == labels).mean() < target:
+        return ""
+    return "the last layer alone reaches the target"
 
 
 def _too_few_to_tell(setup: TrainingSetup, head: Candidate, settings: FineTuning) -> str:
@@ -138,7 +133,7 @@ def _too_few_to_tell(setup: TrainingSetup, head: Candidate, settings: FineTuning
     return ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Tuning:
     """A fine-tuning before its first step."""
 
@@ -150,6 +145,8 @@ class _Tuning:
     """A compiled copy of the head's model, its last stages trainable."""
 
     flops: Flops
+    clock: Clock | None = None
+    """That its steps are kept to."""
 
     @classmethod
     def of(cls, setup: TrainingSetup, head: Candidate, settings: FineTuning) -> "_Tuning":
@@ -171,7 +168,7 @@ class _Tuning:
             keep="last" if settings.patience is None else "best",
             patience=settings.patience,
             label_smoothing=settings.label_smoothing,
-            target=None,
+            planned_steps=settings.planned_steps,
         )
 
     def obstacle(self) -> str:
@@ -180,8 +177,29 @@ class _Tuning:
             return ""
         return f"weights of the backbone {self.setup.config.backbone} have constraints, or are not float32"
 
+    def fit_to_clock(self) -> str:
+        """Plan its steps by the clock, where there is one; return why there is no time for any, or an empty text."""
+        setup, minutes = self.setup, self.setup.minutes
+        if minutes is None or setup.resumes:
+            return ""
+        fitted = tuning_in_time(setup, minutes, self.settings, self.batches, self.flops)
+        if fitted is None:
+            setup.folder.keep_config(setup.config.changed(fine_tune="off"))
+            return "there is no time left for a whole pass over the training pictures"
+        self.settings, self.clock = fitted
+        self._record(self.settings)
+        return ""
+
+    def _record(self, settings: FineTuning) -> TrainConfig:
+        """Write down that the backbone is fine-tuned, with these steps; return the configuration of the run."""
+        config = self.setup.config.changed(fine_tune="on", fine_tuning=settings)
+        self.setup.folder.keep_config(config)
+        return config
+
     def too_much_work(self) -> str:
-        """Return why it takes too long to be done unasked; empty where it does not."""
+        """Return why it takes too long to be done unasked; empty where it does not, or a clock ends it."""
+        if self.clock is not None:
+            return ""
         images, epochs = self.batches.n, self.settings.epochs
         work = epochs * (images * self.flops.step + len(self.setup.validation) * self.flops.forward)
         if work <= self.settings.most_flops:
@@ -202,27 +220,58 @@ class _Tuning:
         setup, settings = self.setup, self.settings
         order(setup.team, "fine-tune", settings)
         held_alike(setup.team, [*self.model.weights, *self.model.optimizer.variables])
-        step, loader = step_and_loader(setup, self.model, settings, self.batches)
+        net = lower(self.model, setup.precision)
+        loader = loader_to_tune(setup, settings, self.batches, net.device)
         classifier = Classifier.of_model(self.model, self.head.classifier.card)
 
         def validate() -> Validation:
             predictions = predicted_by_all(setup, classifier, setup.validation_split, tta_views=1)
             return validated(predictions.averaged, setup.validation.labels)
 
+        pace = self._paced(
+            checkpointer.state, net, tell, lambda: step_to_tune(setup, net, self.model, settings)
+        )
         watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
             events = run_epochs(
-                step,
+                pace.step,
                 ordering(loader, setup.team),
                 validate,
                 checkpointer.state,
-                settings.epochs,
+                pace.epochs,
                 should_stop,
                 self.config.early_end,
+                pace.is_over,
             )
             for event in with_findings(events, watch):
                 checkpointer.event(event)
                 tell(event)
+
+    def _paced(
+        self,
+        state: TrainState,
+        net: LoweredNet,
+        tell: Callable[[Event], None],
+        build: Callable[[], TrainStep],
+    ) -> Paced:
+        """Return the step, and when fine-tuning is over: after its epochs, or the steps that the clock plans."""
+        steps = self.batches.steps_per_epoch
+
+        def rebuilt(total: int) -> TrainStep:
+            set_schedule(self.model, self.settings.optimizer, total)
+            return build()
+
+        def with_plan(plan: StepPlan) -> TrainConfig:
+            self.settings = replace(self.settings, planned_steps=plan.flat, epochs=plan.epochs(steps))
+            return self._record(self.settings)
+
+        settings, clock = self.settings, self.clock
+        keep = (
+            (lambda *_: None)
+            if clock is None
+            else keeper(self.setup, with_plan, tell, state, steps, clock.step_seconds)
+        )
+        return paced(settings.planned_steps, settings.epochs, steps, state, net, rebuilt, clock, keep)
 
     def candidate(self) -> Candidate:
         """Return the trained network as a plain model, with its predictions of the held-out images."""
@@ -291,51 +340,3 @@ def _tera(flops: float) -> str:
     """Return FLOPs in TFLOPs, to three digits."""
     tera = flops / 1e12
     return f"{tera:,.0f}" if tera >= 100 else f"{tera:.3g}"
-
-
-def _compared(
-    head: Candidate, tuned: Candidate | None, weights: ClassWeights | None, seconds: float
-) -> FineTuned:
-    """Compare the fine-tuned network, None where it diverged before any epoch was finished, with the head alone.
-
-    With class weights, they decide which is the better one, as in the loss; the figures are without them.
-    """
-    labels = head.held_out.images.labels
-    head_loss, head_accuracy = loss_and_accuracy(head.probabilities, labels)
-    outcome = FineTuned(False, head_loss, head_accuracy, len(labels), seconds)
-    if tuned is None:
-        return outcome
-    before, after = (candidate.probabilities.argmax(1) == labels for candidate in (head, tuned))
-    loss, accuracy = loss_and_accuracy(tuned.probabilities, labels)
-    of_images = None if weights is None else weights.of(head.classifier.class_names)[labels]
-    return replace(
-        outcome,
-        kept=is_better(tuned.probabilities, head.probabilities, labels, of_images),
-        val_loss=loss,
-        val_accuracy=accuracy,
-        only_head_correct=int((before & ~after).sum()),
-        only_tuned_correct=int((after & ~before).sum()),
-    )
-
-
-def learn_features(
-    setup: TrainingSetup, classifier: Classifier, listener: Listener
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute a fine-tuned network's features, and learn from them which images are familiar.
-
-    From which score on an image is unfamiliar is learned from held-out images: the training images lie closer
-    together than new ones, now that the network has been trained on them.
-
-    Returns:
-        Features (N, features) and probabilities (N, classes) of the training images.
-    """
-    train, validation = setup.stores["train"], setup.validation
-    features, probabilities = features_and_probabilities(
-        classifier, train.images, listener.featuring, setup.precision
-    )
-    new, _ = features_and_probabilities(classifier, validation.images, precision=setup.precision)
-    reference = fit_reference(features, train.labels, setup.config.seed)
-    classifier.reference = reference
-    limit = familiar_limit(reference.score(new))
-    classifier.card = replace(classifier.card, novelty=NoveltyLimit(BY_FEATURES, limit))
-    return features, probabilities

@@ -81,6 +81,9 @@ class TrainingResult(Readable):
     report: Path | None = None
     """Path of the report's page; None where the training did not finish, or the page could not be written."""
 
+    forecast: Mapping[str, Any] | None = None
+    """Of a training with a number of minutes: what was forecast on what basis; under "outcome", what became of it."""
+
     def __fspath__(self) -> str:
         """The run folder: a result can be given wherever a run or a model is taken."""
         return os.fspath(self.folder)

@@ -12,7 +12,7 @@ from tellapart.api.listener import Listener
 from tellapart.api.prepare import opened_again
 from tellapart.api.streamed import gather_left_out
 from tellapart.api.transfer_run import model_of
-from tellapart.api.tuned_network import batches_to_tune, network_to_tune, step_and_loader
+from tellapart.api.tuned_network import batches_to_tune, loader_to_tune, network_to_tune, step_to_tune
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.label_choice import labels_from
@@ -179,7 +179,9 @@ class Follower:
         head = model_of(self.setup, self.setup.backbone.features)
         model = network_to_tune(head, settings, batches.steps_per_epoch)
         held_alike(self.team, [*model.weights, *model.optimizer.variables])
-        self.step, self.loader = step_and_loader(self.setup, model, settings, batches)
+        net = lower(model, self.setup.precision)
+        self.step = step_to_tune(self.setup, net, model, settings)
+        self.loader = loader_to_tune(self.setup, settings, batches, net.device)
         self.classifier = Classifier.of_model(model, new_card(self.setup, 1))
 
 

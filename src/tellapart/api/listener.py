@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.events import Diverged, EpochDone, Event, Finding
+from tellapart.events import Diverged, EpochDone, Event, Finding, Replanned
 from tellapart.runs.setup import TrainingSetup
 
 
@@ -100,5 +100,5 @@ class EpochPrinter(Listener):
             print(event.in_words, flush=True)
         elif isinstance(event, Stage):
             print(event_line(event, multi_label=self.multi_label), flush=True)
-        elif isinstance(event, Diverged | Finding):
+        elif isinstance(event, Diverged | Finding | Replanned):
             print(event.in_words, flush=True)

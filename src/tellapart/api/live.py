@@ -7,7 +7,7 @@ from typing import Any
 from tellapart.api.curves import curves_of
 from tellapart.api.listener import EpochPrinter, Listener
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.events import Diverged, EpochDone, Event, Finding, StepDone, Stopped
+from tellapart.events import Diverged, EpochDone, Event, Finding, Replanned, StepDone, Stopped
 from tellapart.pages.card import Block, Card, Readable, Words
 from tellapart.pages.notebook import in_notebook
 from tellapart.runs.setup import TrainingSetup
@@ -94,7 +94,7 @@ class NotebookListener(Listener):
             return
         if isinstance(event, Stage):
             self.training.lines.append(event_line(event, multi_label=self.training.multi_label))
-        elif isinstance(event, Diverged | Finding):
+        elif isinstance(event, Diverged | Finding | Replanned):
             self.training.lines.append(event.in_words)
         elif isinstance(event, Stopped):
             self.training.lines.append(f"Stopped in epoch {event.epoch + 1}.")

@@ -79,9 +79,11 @@ def extended(folder: RunFolder, config: TrainConfig, epochs: int) -> TrainConfig
                 f"{folder.path} was not fine-tuned, so there are no epochs to go on from. Train anew with fine-tuning: "
                 f"tellapart train --config {folder.path} --fine-tune on --epochs {epochs}"
             )
-        longer = config.changed(fine_tuning=dataclasses.replace(config.fine_tuning, epochs=epochs))
+        longer = config.changed(
+            fine_tuning=dataclasses.replace(config.fine_tuning, epochs=epochs, planned_steps=None)
+        )
     else:
-        longer = config.changed(epochs=epochs)
+        longer = dataclasses.replace(config, epochs=epochs, planned_steps=None)
     if len(history) >= epochs:
         raise ConfigError(
             f"{folder.path} has {counted(len(history), 'finished epoch')}; epochs is their number in all. Give more "

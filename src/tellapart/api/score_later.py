@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.completed import opener_of
 from tellapart.api.finish import TrainingResult, score_test
 from tellapart.api.listener import Listener
 from tellapart.api.prepare import prepare_again
-from tellapart.api.train import opener_of, with_report
+from tellapart.api.train import with_report
 from tellapart.errors import ConfigError, DataError
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.saved_run import load_run

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.completed import ANY_RECIPE
 from tellapart.api.configure import configured
 from tellapart.api.listener import Listener
-from tellapart.api.train import ANY_RECIPE
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.shards.index import ShardIndex

@@ -65,6 +65,10 @@ def _lead(
                 "A model of one's own trains with one process here. With several, use "
                 "tellapart.fit(model, x, y) in a script that torchrun starts, or leave out the processes."
             )
+        if settings.get("minutes") is not None:
+            raise ConfigError(
+                "A number of minutes is planned for one process. Leave out the minutes, or the processes."
+            )
         settings = _going_on(settings)
         result = train(data, **{**settings, "memory": _share_of_memory(joined, settings, memory_of)})
     except (TeamError, KeyboardInterrupt):

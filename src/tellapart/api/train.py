@@ -7,75 +7,36 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tellapart.api.configure import configured
+from tellapart.api.completed import (
+    ConfiguredData,
+    meant,
+    nothing_to_train_on,
+    opened_and_configured,
+    opener_of,
+)
 from tellapart.api.crew import assemble, dismiss
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import Listener
 from tellapart.api.live import listener_for
-from tellapart.api.own_model import OwnGiven, prepared_own
+from tellapart.api.minutes.begin import with_outcome, with_plan
+from tellapart.api.minutes.deadline import Deadline, deadline_from
+from tellapart.api.own_model import OwnGiven
 from tellapart.api.prepare import prepare, prepare_again
-from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
 from tellapart.api.together import in_team
 from tellapart.api.tracking import Tracking, own_trackers_lost, trackers_to_use
 from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
-from tellapart.data.dataset import Dataset
-from tellapart.data.open import open_dataset, reopening
-from tellapart.data.sources.label_choice import as_labels, with_several
+from tellapart.data.open import reopening
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import Given, refuse_unknown_function
-from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.given import ALIASES, KEYWORDS, settings_from
-from tellapart.recipes.own_model import refuse_settings_of_recipes
+from tellapart.recipes.given import settings_from
 from tellapart.runs.new_folder import refuse_taken
-from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.team import team
 from tellapart.text import amount_of_bytes, described
-
-RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
-OF_BACKBONES = {"backbone", "freeze", "head", "fine_tuning"}
-"""Settings that only the recipe of backbones has."""
-
-ANY_RECIPE = "quick"
-"""Whose settings are those of every recipe that `auto` may choose."""
-
-Opener = Callable[[Any, Any], Dataset]
-"""(data, labels) -> labeled images."""
-
-
-def default_recipe(target: float | None, settings: Mapping[str, Any]) -> str:
-    """Return the recipe's name where none is given: the one that has the settings that are given.
-
-    Args:
-        target: validation accuracy, 0 to 1.
-        settings: keywords of `train`, in any form; those that are no settings of a training are left out.
-
-    Raises:
-        ConfigError: as `settings_from`.
-    """
-    settings = settings_from(
-        {name: value for name, value in settings.items() if name in (*KEYWORDS, *ALIASES)}
-    )
-    names = [*settings, *(name.partition(".")[0] for name in settings.get("set", {}))]
-    if settings.get("fine_tune") == "on" or not OF_BACKBONES.isdisjoint(names):
-        return RECIPE_OF_BACKBONES
-    return AUTO if target is None else RECIPE_FOR_TARGETS
-
-
-def opener_of(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
-    """Return what opens data and labels, and downloads a known set that is not there."""
-    return lambda data, labels: open_dataset(
-        data,
-        labels=labels,
-        class_names=class_names,
-        download=True,
-        progress=listener.downloading,
-        for_training=for_training,
-    )
 
 
 @in_team(
@@ -154,7 +115,9 @@ def train(
             step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
         score_test: False ends without scoring the test split, as long as settings are still being chosen by held-out
             images; `resume` scores it.
-        **changes: other settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
+        **changes: minutes=5, for the whole command with its report: recipe, size and epochs are chosen for that time,
+            and the accuracy is forecast (`docs/minutes.md`); with a target it ends at whichever comes first. Other
+            settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
             patience=5, learning_rate=0.003 (or lr; the highest of the schedule), weight_decay=0.01, optimizer="adam" or
             {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0}, sampling="balanced",
             freeze="all", "none" or "all-but-2" (of a pretrained network). set={"optimizer.epsilon": 1e-5} sets any
@@ -179,6 +142,7 @@ def train(
     _refuse_no_switches(multi_label=several, verbose=verbose, score_test=score_test)
     listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
+    deadline = deadline_from(changes, resumes=resume is not None, has_own_model=model is not None)
     opened = opener_of(class_names, listener, for_training=resume is None)
     budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects, config)
     with ExitStack() as held:
@@ -194,23 +158,43 @@ def train(
         else:
             refuse_taken(out)
             recipe, data, labels, changes = meant(config, recipe, data, labels, changes, multi_label)
-            dataset, complete, reason, own = opened_and_configured(
-                data, labels, opened, recipe, augment, target, changes, own_given, listener
+            configured_data = opened_and_configured(
+                data, labels, opened, recipe, augment, target, changes, own_given, listener, deadline
             )
-            again = reopening(data, labels)
-            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own, team())
-        return _trained(dataclasses.replace(setup, scores_test=score_test), tracking, should_stop)
+            setup = _prepared(configured_data, reopening(data, labels), out, listener, held, budget)
+        setup = dataclasses.replace(setup, scores_test=score_test)
+        return _trained(setup, tracking, should_stop, deadline)
 
 
-def _trained(setup: TrainingSetup, tracking: Tracking, should_stop: Callable[[], bool]) -> TrainingResult:
-    """Train, score, and write the report, with the other processes of the team where there are any."""
+def _prepared(
+    configured_data: ConfiguredData,
+    reopening: Mapping[str, Any],
+    out: str | Path | None,
+    listener: Listener,
+    held: ExitStack,
+    memory_bytes: int,
+) -> TrainingSetup:
+    dataset, config, plan, reason, own = configured_data
+    setup = prepare(dataset, config, out, reopening, listener, held, reason, memory_bytes, own, team())
+    return with_plan(setup, plan)
+
+
+def _trained(
+    setup: TrainingSetup, tracking: Tracking, should_stop: Callable[[], bool], deadline: Deadline | None
+) -> TrainingResult:
+    """Train, score, and write the report, with the other processes of the team where there are any.
+
+    With what became of its forecast, where there was one.
+    """
     tracking.folder_made(setup)
     assemble(setup, tracking)
     with tracking.until_the_end() as ending:
         result = _run_of(setup)(setup, tracking, should_stop)
         ending.take_in(result)
     dismiss(setup.team)
-    return with_report(result, setup, tracking) if result.scores is not None else result
+    if result.scores is None:
+        return result
+    return with_outcome(with_report(result, setup, tracking), setup, deadline)
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -224,38 +208,6 @@ def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict
 
 def _run_of(setup: TrainingSetup) -> Callable[..., TrainingResult]:
     return run_training if setup.config.head is None else run_transfer
-
-
-def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tuple[Any, Any, Any]:
-    """Return recipe, data and labels as given, or those of the run whose settings are to be repeated."""
-    if config is None:
-        return recipe, data, labels
-    if recipe is not None:
-        raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
-    return repeated(config, data, labels)
-
-
-def meant(
-    config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool | None
-) -> tuple[Any, Any, Any, dict[str, Any]]:
-    """Return recipe, data, labels and changes, those of a run that is repeated where there is one.
-
-    Labels and changes both say whether a picture may have several labels, where something does.
-
-    Raises:
-        ConfigError: the keyword denies it, and labels or recipe say so.
-    """
-    recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
-    said = as_labels(labels).multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label)
-    denied = multi_label is False or as_labels(labels).multi_label is False
-    if denied and (said or multi_label):
-        raise ConfigError(
-            "multi_label=False, and the labels or the recipe are of several labels a picture. Leave it out, or give "
-            "labels with one class a picture and another recipe."
-        )
-    if not (multi_label or said):
-        return recipe, data, labels, changes
-    return recipe, data, with_several(labels), {**changes, "multi_label": True}
 
 
 def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
@@ -306,75 +258,6 @@ def _bytes_of(memory: int | str) -> int:
             "alone; beyond it they are read from a file."
         )
     return amount
-
-
-def opened_and_configured(
-    data: Any,
-    labels: Any,
-    opened: Opener,
-    recipe: str | TrainConfig | None,
-    augment: bool | Given,
-    target: float | None,
-    changes: dict[str, Any],
-    own_given: OwnGiven,
-    listener: Listener,
-) -> tuple[Dataset, TrainConfig, str, OwnRun | None]:
-    """Return the images, the configuration for them, why its recipe was chosen, and a model that was given."""
-    changes = settings_from(changes)
-    own_given.refuse_without_model(recipe)
-    if "target" in changes and target is not None:
-        raise ConfigError("target is given twice: by itself and in set. Give it once.")
-    target = changes.pop("target", target)
-    if own_given.model is not None:
-        refuse_settings_of_recipes({**changes, "recipe": recipe})
-        dataset = opened(data, labels)
-        _refuse_shares_of_own_splits(dataset, changes)
-        own, complete, told = prepared_own(own_given, dataset, augment, target, changes)
-        for words in told:
-            listener.notice(words)
-        return dataset, complete, "", own
-    if recipe is None or recipe == AUTO:
-        recipe = default_recipe(target, changes)
-    # A bad setting is refused before any download.
-    configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
-    dataset = opened(data, labels)
-    _refuse_shares_of_own_splits(dataset, changes)
-    choice = choose_recipe(dataset) if recipe == AUTO else Choice(recipe, "")
-    config = configured(
-        choice.recipe,
-        dataset.mirrors,
-        augment,
-        target,
-        changes,
-        dataset.training_size,
-        has_validation="validation" in dataset.splits,
-    )
-    return dataset, config, choice.reason, None
-
-
-def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -> None:
-    """Refuse a share of images to be held out where the data has a split for them.
-
-    Raises:
-        ConfigError: it has.
-    """
-    for split in ("validation", "test"):
-        if f"{split}_share" in changes and split in dataset.splits:
-            raise ConfigError(
-                f"{dataset.where} has {split} pictures of its own ({len(dataset.splits[split]):,}), so none are held "
-                f"out for that. Leave out the {split} share."
-            )
-
-
-def nothing_to_train_on(labels: Any) -> str:
-    """Return the error where no data are given, or a file of labels alone."""
-    choice = as_labels(labels)
-    beside = (
-        f" For pictures beside {choice.file}, give that file: tellapart train {choice.file}"
-        if choice.is_file
-        else ""
-    )
-    return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
 def with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:

@@ -12,6 +12,7 @@ from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, conclude, new_card
 from tellapart.api.listener import Listener
 from tellapart.api.own_training import OwnTraining
+from tellapart.api.pacing import Paced, keeper, paced, set_schedule
 from tellapart.api.streamed import with_left_out
 from tellapart.api.watching import look_at_data, watch_over, with_findings
 from tellapart.classifier.card import NoveltyLimit
@@ -33,6 +34,9 @@ from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import run_epochs
+from tellapart.training.state import TrainState
+from tellapart.training.step import TrainStep
+from tellapart.training.step_plan import StepPlan
 from tellapart.training.watch.vitals import Inside, WatchedStep
 
 
@@ -73,7 +77,10 @@ class _Training:
     def at_lower_rates(self) -> "_Training":
         """Return the same training in its last finite state, its learning rates lower."""
         before = self.checkpointer
-        lower_config = at_lower_rates(self.setup.config, RATE_AFTER_DIVERGENCE)
+        planned = self.setup.config.changed(
+            planned_steps=self.config.planned_steps, epochs=self.config.epochs
+        )
+        lower_config = at_lower_rates(planned, RATE_AFTER_DIVERGENCE)
         training = self._built(self.setup, lower_config, False, before.warn)
         training.checkpointer.go_back_to(before.finite, before.best)
         return training
@@ -117,23 +124,49 @@ class _Training:
         """
         state, config = self.checkpointer.state, self.config
         # Built here, not with the network: an optimizer may count the steps on from the state that it begins in.
-        steps, team, names = (
-            self.loader.batches.steps_per_epoch,
-            self.setup.team,
-            self.setup.dataset.class_names,
-        )
+        steps, team = self.loader.batches.steps_per_epoch, self.setup.team
         order(team, "train", config)
         held_alike(team, [*self.net.model.weights, *self.net.model.optimizer.variables])
-        step = WatchedStep(build_step(config, self.net, config.epochs * steps, names, team), steps)
+        pace = self._paced(state, steps, tell)
+        step = WatchedStep(pace.step, steps)
         store = self.loader.store
         inside = Inside(self.net.model, store.images, store.labels, config.seed)
         watch = watch_over(self.setup, config, self.net.model, state.history)
-        loader = ordering(self.loader, team)
-        events = run_epochs(step, loader, self.validate, state, config.epochs, should_stop, config.early_end)
+        events = run_epochs(
+            step,
+            ordering(self.loader, team),
+            self.validate,
+            state,
+            pace.epochs,
+            should_stop,
+            config.early_end,
+            pace.is_over,
+        )
         events = with_left_out(events, self.loader, self.checkpointer.warn, team)
         for event in with_findings(events, watch, lambda: inside.look(step.updates())):
             self.checkpointer.event(event)
             tell(event)
+
+    def _paced(self, state: TrainState, steps: int, tell: Callable[[Event], None]) -> Paced:
+        """Return the step, and when the training is over: after its epochs, or the steps that the clock plans."""
+
+        def build(total: int) -> TrainStep:
+            if self.config.planned_steps is not None:
+                set_schedule(self.net.model, self.config.optimizer, total)
+            return build_step(self.config, self.net, total, self.setup.dataset.class_names, self.setup.team)
+
+        def with_plan(plan: StepPlan) -> TrainConfig:
+            self.config = self.config.changed(planned_steps=plan.flat, epochs=plan.epochs(steps))
+            return self.setup.config.changed(planned_steps=plan.flat, epochs=plan.epochs(steps))
+
+        config, minutes = self.config, self.setup.minutes
+        clock = None if minutes is None else minutes.clock
+        keep = (
+            (lambda *_: None)
+            if clock is None
+            else keeper(self.setup, with_plan, tell, state, steps, clock.step_seconds)
+        )
+        return paced(config.planned_steps, config.epochs, steps, state, self.net, build, clock, keep)
 
 
 def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
@@ -161,6 +194,10 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
     held_alike(setup.team, classifier.model.weights)
     finish_model(setup.config, classifier.model)
     order(setup.team, "finish")
+    if training.config.planned_steps is not None:
+        classifier.card = replace(
+            classifier.card, origin={**classifier.card.origin, "epochs": training.config.epochs}
+        )
     history = tuple(checkpointer.state.history)
     seconds = time.monotonic() - began
     setup.folder.log("Cost", {"seconds": seconds, "joules": energy.joules, "threads": threads})

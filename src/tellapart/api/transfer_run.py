@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.api.crew import computed_by_all, held_alike, order
-from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
+from tellapart.api.fine_tune_run import fine_tune
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, conclude, new_card
 from tellapart.api.listener import Listener
+from tellapart.api.tuned_features import learn_features
+from tellapart.api.tuned_or_frozen import Candidate
 from tellapart.api.watching import findings_of_head, look_at_data
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.multi_label import are_several

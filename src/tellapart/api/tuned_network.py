@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import torch
+
 from tellapart.data.sampler import BatchSampler
 from tellapart.keras_backend import import_keras
-from tellapart.lowering import lower
+from tellapart.lowering import LoweredNet
 from tellapart.models.stages import rate_factors, train_stages
 from tellapart.recipes.build import build_loss, build_optimizer
 from tellapart.recipes.transfer_settings import FineTuning
@@ -37,16 +39,18 @@ def network_to_tune(model: Any, settings: FineTuning, steps_per_epoch: int) -> A
     return model
 
 
-def step_and_loader(
-    setup: TrainingSetup, model: Any, settings: FineTuning, batches: BatchSampler
-) -> tuple[TrainStep, DataLoader]:
-    """Return what learns from a batch, and what loads it."""
-    net, team, names = lower(model, setup.precision), setup.team, setup.dataset.class_names
+def step_to_tune(setup: TrainingSetup, net: LoweredNet, model: Any, settings: FineTuning) -> TrainStep:
+    """Return what learns from a batch."""
     factors = rate_factors(model, settings.stage_factor)
     optimizer = NativeOptimizer(model.optimizer, model.trainable_variables, factors)
     weights = setup.config.class_weight
-    of_class = None if weights is None else weights.of(names).tolist()
-    step = TrainStep(net, optimizer, class_weight=of_class, team=team)
-    train = setup.stores["train"]
-    loader = DataLoader(train, len(names), batches, settings.augmentation, net.device, sharing=Sharing(team))
-    return step, loader
+    of_class = None if weights is None else weights.of(setup.dataset.class_names).tolist()
+    return TrainStep(net, optimizer, class_weight=of_class, team=setup.team)
+
+
+def loader_to_tune(
+    setup: TrainingSetup, settings: FineTuning, batches: BatchSampler, device: torch.device
+) -> DataLoader:
+    """Return what loads a batch, or this process's share of it."""
+    train, classes = setup.stores["train"], len(setup.dataset.class_names)
+    return DataLoader(train, classes, batches, settings.augmentation, device, sharing=Sharing(setup.team))

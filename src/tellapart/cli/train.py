@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from typing import Any
 
 import typer
@@ -14,7 +15,7 @@ from tellapart.cli.terminal.launch import ending_for_good, launch
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
+    "recipe", "minutes", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
     "validation_share", "test_share", "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
@@ -28,6 +29,7 @@ def train(
     recipe: options.Recipe = None,
     own: Any = None,
     target: training_options.Target = None,
+    minutes: training_options.Minutes = None,
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
@@ -70,6 +72,7 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
+    began = time.monotonic()
     given = {**locals(), **own, "set": set_fields}
     options.refuse_empty(data)
     if (processes or 1) > 1 and "RANK" not in os.environ:
@@ -78,7 +81,8 @@ def train(
         from tellapart.cli.terminal.training import train_and_report
 
     def run() -> int:
-        return train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet)
+        settings = _settings(given)
+        return train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet, began=began)
 
     raise typer.Exit(ending_for_good(run, as_json=as_json))
 

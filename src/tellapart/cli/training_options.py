@@ -18,12 +18,22 @@ Epochs = Annotated[
         "the run goes on past its planned end. Default: set by the recipe.",
     ),
 ]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        metavar="M",
+        help="Time for the whole command with its report, such as 5 or 0.5: measures this machine, chooses recipe, "
+        "size and epochs, forecasts the accuracy, and ends on time. With --target, ends at whichever comes first.",
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(
         "--target",
         metavar="63%|0.63",
-        help="Stop once the validation accuracy reaches this value. With --target, the default recipe is fast.",
+        help="Stop once the validation accuracy reaches this value. Without --minutes, the default recipe is then "
+        "fast.",
     ),
 ]
 Patience = Annotated[

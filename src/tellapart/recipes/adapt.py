@@ -15,13 +15,14 @@ from tellapart.recipes.set_fields import with_fields
 
 Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings | CompiledSettings)
 
-_SHORT: dict[str, Any] = {
+SHORT: dict[str, Any] = {
     "widths": (64, 128, 256),
     "optimizer": MuonSettings(learning_rate=0.17),
     "batch_size": 250,
     "statistics_over": 125,
     "tta_views": 1,
 }
+"""What the short schedules of `fast` have in common: a smaller network, smaller batches."""
 
 
 FEWEST_FOR_SHORT_SCHEDULES = 20_000
@@ -41,9 +42,9 @@ STEPS_PER_EPOCH, SMALLEST_BATCH = 20, 32
 
 
 SHORT_SCHEDULES: tuple[tuple[float, dict[str, Any]], ...] = (
-    (0.65, {**_SHORT, "epochs": 1, "pictures_per_epoch": 10_000}),
-    (0.72, {**_SHORT, "epochs": 1, "pictures_per_epoch": 20_000}),
-    (0.80, {**_SHORT, "epochs": 2}),
+    (0.65, {**SHORT, "epochs": 1, "pictures_per_epoch": 10_000}),
+    (0.72, {**SHORT, "epochs": 1, "pictures_per_epoch": 20_000}),
+    (0.80, {**SHORT, "epochs": 2}),
 )
 """Shortest schedules of `fast` on CIFAR-10: the validation accuracy that each reaches, and its settings."""
 
@@ -111,7 +112,7 @@ OF_OPTIMIZER = ("optimizer", "learning_rate", "weight_decay")
 
 NOT_OF_TRANSFER = (
     "augmentation", "mixing", "mixing_strength", "keep", "pictures_per_epoch", "sampling", "statistics_over",
-    "tta_views", "choose_views", "network", "widths", "depth",
+    "tta_views", "choose_views", "network", "widths", "depth", "planned_steps",
 )  # fmt: skip
 """Settings that a transfer does not read: its head and its fine-tuning have their own."""
 
@@ -179,6 +180,8 @@ def _changed_from_scratch(config: TrainConfig, changes: Mapping[str, Any]) -> Tr
     With a patience, the best epoch is kept: the last ones are known to be no better. Views that were given are used.
     """
     fields = {name: value for name, value in changes.items() if name not in OF_OPTIMIZER}
+    if "epochs" in changes and "planned_steps" not in changes:
+        config = dataclasses.replace(config, planned_steps=None)
     if "patience" in changes:
         fields.setdefault("keep", "best")
     if "tta_views" in changes:
@@ -223,6 +226,7 @@ def _changed_transfer(
     if freeze is not None:
         tuning = dataclasses.replace(tuning, stages=freeze.stages)
     own = {name: value for name, value in given.items() if name not in OF_OPTIMIZER}
+    own |= {"planned_steps": None} if "epochs" in own else {}
     optimizer = _optimizer(tuning.optimizer, given, tunes=True)
     tuning = dataclasses.replace(tuning, **own, optimizer=optimizer)
     return config.changed(**{"fine_tune": "on", **others, "fine_tuning": tuning})

@@ -63,3 +63,18 @@ def choose_recipe(dataset: Dataset) -> Choice:
     if len(train) >= (FEWEST_GRAY_FROM_SCRATCH if are_gray else FEWEST_FROM_SCRATCH):
         return Choice("fast", f"chosen for {pictures}: trained from scratch")
     return Choice("transfer", f"chosen for {pictures}, too few to train from scratch")
+
+
+def otherwise(choice: Choice, dataset: Dataset) -> str | None:
+    """Return the recipe for this data where there is no time for the chosen one; None where no other is worth it.
+
+    Photos are not learned from scratch in minutes: with 50 of a class, `fast` reached 65.4%, and transfer 99.5%
+    (benchmarks/results/few_photos-2026-11-29-1643).
+
+    Args:
+        choice: from `choose_recipe`.
+        dataset: as opened.
+    """
+    sides = [max(height, width) for height, width, _ in dataset.part("train").images.shapes()]
+    is_small = bool(sides) and median(sides) <= SMALL_SIDE
+    return "fast" if choice.recipe == "transfer" and is_small else None

@@ -97,29 +97,35 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings | CompiledSetting
     For Muon this is SGD, which holds its state; see `training.optim.muon`.
     """
     keras = import_keras()
-    schedules = keras.optimizers.schedules
     if isinstance(settings, CompiledSettings):
         raise ConfigError(
             f"The optimizer {settings.optimizer} came with a compiled model, and is not built anew."
         )
     if isinstance(settings, MuonSettings):
-        rate = schedules.PolynomialDecay(settings.learning_rate, max(1, steps), end_learning_rate=0.0)
+        rate = build_schedule(settings, steps)
         return keras.optimizers.SGD(rate, momentum=settings.other_momentum, nesterov=True)
-    if settings.schedule == "inverse time":
-        rate = schedules.InverseTimeDecay(settings.learning_rate, decay_steps=1, decay_rate=settings.decay)
-    else:
-        warmup = max(1, round(settings.warmup_fraction * steps))
-        rate = schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            decay_steps=max(1, steps - warmup),
-            warmup_target=settings.learning_rate,
-            warmup_steps=warmup,
-        )
+    rate = build_schedule(settings, steps)
     decay = settings.weight_decay or None
     if settings.name == "SGD":
         return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=True, weight_decay=decay)
     kind = getattr(keras.optimizers, settings.name)
     return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
+
+
+def build_schedule(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
+    """Return the Keras learning-rate schedule of a training of `steps` steps in total."""
+    schedules = import_keras().optimizers.schedules
+    if isinstance(settings, MuonSettings):
+        return schedules.PolynomialDecay(settings.learning_rate, max(1, steps), end_learning_rate=0.0)
+    if settings.schedule == "inverse time":
+        return schedules.InverseTimeDecay(settings.learning_rate, decay_steps=1, decay_rate=settings.decay)
+    warmup = max(1, round(settings.warmup_fraction * steps))
+    return schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, steps - warmup),
+        warmup_target=settings.learning_rate,
+        warmup_steps=warmup,
+    )
 
 
 def build_step(

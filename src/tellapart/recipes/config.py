@@ -17,6 +17,7 @@ from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
 from tellapart.text import counted, short_name
 from tellapart.training.early_end import EarlyEnd
+from tellapart.training.step_plan import StepPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,10 @@ class TrainConfig(Readable):
     """Images per step."""
 
     epochs: int
+    planned_steps: tuple[int, ...] | None = None
+    """Steps in all where minutes, not epochs, are the length of the training: pairs of a step and the steps in all from
+    there on, the first from step 0, such as (0, 450, 120, 430). The last epoch may then be a part of one."""
+
     augmentation: Augmentation | None
     """How training images are augmented; None: not at all."""
 
@@ -148,6 +153,8 @@ class TrainConfig(Readable):
         _check_multi_label(self)
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
+        if self.planned_steps is not None:
+            StepPlan.of(self.planned_steps)
         if self.patience is not None and self.patience < 1:
             raise ConfigError(f"patience is a number of epochs from 1; got {self.patience}.")
         for name in ("statistics_over", "pictures_per_epoch"):
@@ -253,7 +260,7 @@ class TrainConfig(Readable):
         fields["head"] = HeadSettings.from_dict(fields["head"]) if "head" in fields else None
         if "fine_tuning" in fields:
             fields["fine_tuning"] = FineTuning.from_dict(fields["fine_tuning"])
-        for name in ("size", "widths"):
+        for name in ("size", "widths", "planned_steps"):
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)

@@ -9,6 +9,7 @@ from tellapart.errors import ConfigError
 from tellapart.pages.card import Readable
 from tellapart.recipes.field_checks import check_types
 from tellapart.recipes.optimizer_settings import OptimizerSettings
+from tellapart.training.step_plan import StepPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,9 @@ class FineTuning(Readable):
     """Learning rate of a stage, as a share of that of the stage above it, 0 to 1."""
 
     epochs: int
+    planned_steps: tuple[int, ...] | None = None
+    """Steps in all where a number of minutes is the length, as in TrainConfig; None: whole epochs."""
+
     batch_size: int
     optimizer: OptimizerSettings
     augmentation: Augmentation | None
@@ -82,6 +86,8 @@ class FineTuning(Readable):
         for name in ("stages", "epochs", "batch_size", "patience"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be a whole number of at least 1; got {getattr(self, name)}.")
+        if self.planned_steps is not None:
+            StepPlan.of(self.planned_steps)
         if not 0 < self.stage_factor <= 1:
             raise ConfigError(f"stage_factor is a share, above 0 and at most 1; got {self.stage_factor}.")
         if not 0 <= self.label_smoothing < 1:
@@ -94,6 +100,7 @@ class FineTuning(Readable):
     def from_dict(cls, saved: Mapping[str, Any]) -> "FineTuning":
         """Return the settings that `asdict` described."""
         augmentation = Augmentation.from_dict(saved["augmentation"]) if "augmentation" in saved else None
-        return cls(
-            **{**saved, "optimizer": OptimizerSettings(**saved["optimizer"]), "augmentation": augmentation}
-        )
+        fields = {**saved, "optimizer": OptimizerSettings(**saved["optimizer"]), "augmentation": augmentation}
+        if "planned_steps" in fields:
+            fields["planned_steps"] = tuple(fields["planned_steps"])
+        return cls(**fields)

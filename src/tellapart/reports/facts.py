@@ -22,6 +22,7 @@ from tellapart.reports.mistakes import Mistake
 from tellapart.reports.rerun_command import rerun_command
 from tellapart.runs.course import course_of
 from tellapart.runs.event_log import findings_in
+from tellapart.runs.forecast import forecast_in, held_out_accuracy
 from tellapart.runs.untrusted_pictures import TrustedScores
 from tellapart.training.health import remarks
 from tellapart.training.watch.watch import findings_of_curves
@@ -114,6 +115,7 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "mistakes": None if record.mistakes is None else [asdict(mistake) for mistake in record.mistakes],
         "network": record.network,
         "cost": _cost(record),
+        "forecast": _forecast(record),
         "missing": list(record.missing),
     }
 
@@ -244,6 +246,14 @@ def _tta_views(record: RunRecord) -> int:
     """Return the views that the scored model averages: those of its card, or, in older runs, of its recipe."""
     scored = [line for line in record.log if line.get("event") == "Scored"]
     return int(scored[-1].get("tta_views", record.config.tta_views)) if scored else record.config.tta_views
+
+
+def _forecast(record: RunRecord) -> dict[str, Any] | None:
+    """Return the forecast of a training with a number of minutes, and what it scored on held-out pictures."""
+    forecast = forecast_in(record.log)
+    if forecast is None:
+        return None
+    return {**forecast, "scored": held_out_accuracy(record.log, of_best=record.config.keeps_best)}
 
 
 def _cost(record: RunRecord) -> dict[str, Any]:

@@ -140,6 +140,22 @@ class RunFolder(Readable):
         }
         write_sealed(self.path / SETTINGS_IN_RUN, settings)
 
+    def keep_config(self, config: TrainConfig) -> None:
+        """Write another configuration into run.toml, whose other tables stay.
+
+        Raises:
+            SaveError: it could not be written; the old one stays.
+        """
+        write_sealed(self.path / SETTINGS_IN_RUN, {**self.all_settings(), "run": config.to_dict()})
+
+    def keep_forecast(self, forecast: Mapping[str, Any]) -> None:
+        """Write a forecast into run.toml, whose other tables stay.
+
+        Raises:
+            SaveError: it could not be written.
+        """
+        write_sealed(self.path / SETTINGS_IN_RUN, {**self.all_settings(), "forecast": dict(forecast)})
+
     def all_settings(self) -> dict[str, Any]:
         """Return all of run.toml.
 

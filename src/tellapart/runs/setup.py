@@ -10,6 +10,7 @@ from tellapart.data.store import ImageStore
 from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.minutes_plan import MinutesPlan
 from tellapart.runs.own_run import OwnRun
 from tellapart.runtime.team import Team
 
@@ -45,6 +46,9 @@ class TrainingSetup(Readable):
 
     scores_test: bool = True
     """Whether the training ends with the test split being scored; not while settings are still being chosen."""
+
+    minutes: MinutesPlan | None = None
+    """How it was planned by the clock; None where a number of epochs ends the training, or the run is resumed."""
 
     @property
     def pictures(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,15 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def crowding(processor_seconds: float = 0.1) -> float:
+    """Return how many times its processor time a piece of work takes: 1 on an idle machine, more beside other programs.
+
+    Args:
+        processor_seconds: of the work that it is measured with.
+    """
+    began, used = time.monotonic(), time.thread_time()
+    while time.thread_time() - used < processor_seconds:
+        sum(range(1000))
+    return max(1.0, (time.monotonic() - began) / processor_seconds)

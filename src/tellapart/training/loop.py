@@ -23,7 +23,7 @@ def run_epochs(
     loader: DataLoader,
     validate: Callable[[], Validation],
     state: TrainState,
-    epochs: int,
+    epochs: int | Callable[[], int],
     should_stop: Callable[[], bool] = lambda: False,
     ends: Callable[[Sequence[EpochDone]], bool] = lambda _: False,
     ends_at_once: Callable[[], bool] = lambda: False,
@@ -35,7 +35,7 @@ def run_epochs(
         loader: returns the batch of (epoch, step).
         validate: scores the net with its present weights.
         state: where to begin; updated in place.
-        epochs: total number, including those finished before.
+        epochs: total number, including those finished before; a function where it may change on the way.
         should_stop: called after every step.
         ends: asked with all epochs finished so far whether the training ends early; see `training.early_end`.
         ends_at_once: asked after every step; True ends the epoch, which is still validated, and the training.
@@ -43,10 +43,14 @@ def run_epochs(
     Yields:
         StepDone after each step, EpochDone after each validation, Stopped if `should_stop` ended it.
     """
-    while state.epoch < epochs and not ends(state.history) and not ends_at_once():
+
+    def planned() -> int:
+        return epochs() if callable(epochs) else epochs
+
+    while state.epoch < planned() and not ends(state.history) and not ends_at_once():
         began = time.perf_counter()
         while state.step < loader.batches.steps_per_epoch:
-            yield _learn_one_batch(step, loader, state, epochs)
+            yield _learn_one_batch(step, loader, state, planned())
             if should_stop():
                 state.settle()
                 yield Stopped(state.epoch, state.step)
@@ -58,7 +62,7 @@ def run_epochs(
         scores = validate()
         done = EpochDone(
             epoch=state.epoch,
-            epochs=epochs,
+            epochs=planned(),
             loss=float(state.loss_sum) / state.pictures,
             accuracy=int(state.right) / state.pictures,
             val_loss=scores.loss,

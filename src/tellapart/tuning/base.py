@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tellapart import __version__
+from tellapart.api.completed import meant, nothing_to_train_on, opened_and_configured, opener_of
 from tellapart.api.listener import Listener
 from tellapart.api.own_model import OwnGiven
-from tellapart.api.train import meant, nothing_to_train_on, opened_and_configured, opener_of
 from tellapart.data.open import opens_the_same, reopening
 from tellapart.data.sources.label_choice import labels_from
 from tellapart.errors import ConfigError
@@ -91,8 +91,8 @@ def base_of(
         raise ConfigError(nothing_to_train_on(labels))
     recipe, data, labels, changes = meant(config, recipe, data, labels, dict(changes), multi_label)
     opened = opener_of(class_names, listener, for_training=True)
-    dataset, complete, reason, _ = opened_and_configured(
-        data, labels, opened, recipe, augment, None, changes, OwnGiven(), listener
+    dataset, complete, _, reason, _ = opened_and_configured(
+        data, labels, opened, recipe, augment, None, changes, OwnGiven(), listener, None
     )
     images = len(dataset.splits["train"])
     fixed = _given_names(changes, augment)

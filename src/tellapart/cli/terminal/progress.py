@@ -32,6 +32,7 @@ from tellapart.events import (
     EpochDone,
     Event,
     Finding,
+    Replanned,
     StepDone,
     Stopped,
 )
@@ -256,7 +257,7 @@ class ProgressListener(Listener):
         elif isinstance(event, Stage):
             self.bars.close()
             self._tell(event_line(event, multi_label=self._multi_label))
-        elif isinstance(event, Diverged | Finding):
+        elif isinstance(event, Diverged | Finding | Replanned):
             self.warned(event.in_words)
         elif isinstance(event, Stopped):
             self._steps_are_over()
@@ -295,7 +296,8 @@ class ProgressListener(Listener):
         assert self.setup is not None
         now, epochs = time.monotonic(), done.epochs
         finished = done.epoch * done.steps + done.step + 1
-        if (line := self._estimate.after_step(finished, epochs * done.steps, now)) is not None:
+        line = self._estimate.after_step(finished, epochs * done.steps, now)
+        if line is not None and self.setup.minutes is None:  # which said when it ends, beforehand
             self._tell(line)
         is_last = done.step + 1 == done.steps
         if not self.bars.shown or (now < self._next_update and not is_last):

@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.completed import default_recipe
 from tellapart.api.listener import Listener
+from tellapart.api.minutes.deadline import Deadline
 from tellapart.api.repeat import repeated
-from tellapart.api.train import default_recipe, train
+from tellapart.api.train import train
 from tellapart.classifier.model_file import MODEL_SUFFIXES
 from tellapart.cli.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.cli.terminal.interruption import Interruption
@@ -36,6 +38,7 @@ def train_and_report(
     as_json: bool = False,
     quiet: bool = False,
     is_demo: bool = False,
+    began: float | None = None,
 ) -> int:
     """Train, and print how it goes.
 
@@ -46,11 +49,13 @@ def train_and_report(
         as_json: one JSON object instead of a report.
         quiet: no progress.
         is_demo: whether to say what the table's words mean, and what to try next.
+        began: when the command did, in seconds of `time.monotonic`; a number of minutes counts from there.
 
     Returns:
         The exit code.
     """
     settings = {name: value for name, value in settings.items() if value is not None}
+    settings = settings if began is None else with_deadline(settings, began)
     if (own := place_from_environment()) is not None and own.rank:
         train(data, **settings, listener=Listener())
         return 0
@@ -112,6 +117,17 @@ def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
     return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 
+def with_deadline(settings: dict[str, Any], began: float) -> dict[str, Any]:
+    """Return the settings with the minutes as a deadline that began with the command, before anything was imported.
+
+    Raises:
+        ConfigError: no number of minutes.
+    """
+    if "minutes" not in settings:
+        return settings
+    return {**settings, "minutes": Deadline.of(settings["minutes"], began)}
+
+
 def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     """Return the names of a training's recipe and data, before either is opened.
 
@@ -128,7 +144,7 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     else:
         recipe = settings.get("recipe", AUTO if "model" not in settings else OWN_MODEL)
     if recipe == AUTO:
-        recipe = default_recipe(settings.get("target"), settings)
+        recipe = default_recipe(None if "minutes" in settings else settings.get("target"), settings)
     if recipe not in (AUTO, OWN_MODEL):
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:

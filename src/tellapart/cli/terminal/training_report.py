@@ -18,7 +18,9 @@ from tellapart.metrics.label_scores import LabelScores
 from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage
+from tellapart.runs.event_log import LOG, read_log
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.forecast import compared_in_words, held_out_accuracy
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent, short_name
 from tellapart.training.health import best_epoch
@@ -170,12 +172,14 @@ def report_finished(
         say(f"Also saved to{without}\n  {saved_to}")
     for line in _early_end_lines(setup, result):
         say(line)
+    for line in _forecast_lines(result):
+        say(line)
     if result.history:
         say(_kept_epoch(setup, result))
     say()
     assert result.scores is not None
     if setup.config.target is not None:
-        say(_target_in_words(setup, result, setup.config.target))
+        say(_target_in_words(setup, setup.config.target))
     scores, several = result.scores, isinstance(result.scores, LabelScores)
     for line in label_score_lines(scores) if isinstance(scores, LabelScores) else score_lines(scores):
         say(line)
@@ -216,11 +220,23 @@ def _after_the_demo(run: Path) -> None:
     say("  " + command("train", "cifar10", "--recipe", "first-cnn"))
 
 
-def _target_in_words(setup: TrainingSetup, result: TrainingResult, target: float) -> str:
-    last, count = result.history[-1].val_accuracy, counted(len(setup.validation), "picture")
+def _forecast_lines(result: TrainingResult) -> list[str]:
+    """Return forecast beside outcome, of a training with a number of minutes."""
+    outcome = (result.forecast or {}).get("outcome")
+    if result.forecast is None or outcome is None:
+        return []
+    return [compared_in_words(result.forecast)]
+
+
+def _target_in_words(setup: TrainingSetup, target: float) -> str:
+    last = held_out_accuracy(read_log(setup.folder.path / LOG)[0])
+    assert last is not None
+    count = counted(len(setup.validation), "picture")
     figures = f"validation accuracy {percent(last, 2)} ({count}), target {percent(target, 2)}"
     if last >= target:
         return f"Target reached: {figures}"
+    if setup.minutes is not None:
+        return f"Target missed: {figures}. More minutes, more pictures or a larger --backbone may reach it."
     return f"Target missed: {figures}. Without --target, the recipe trains longer."
 
 
@@ -263,6 +279,7 @@ def trained_as_dict(setup: TrainingSetup, result: TrainingResult, saved_to: Path
         "scores": result.scores.to_dict(),
         "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
         "scores_of_trusted_pictures": None if result.trusted is None else result.trusted.to_dict(),
+        "forecast": None if result.forecast is None else dict(result.forecast),
         "report": None if result.report is None else str(result.report),
         "predictions": [
             {
