@@ -162,8 +162,7 @@ def train(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener, deadline
             )
             setup = _prepared(configured_data, reopening(data, labels), out, listener, held, budget)
-        setup = dataclasses.replace(setup, scores_test=score_test)
-        return _trained(setup, tracking, should_stop, deadline)
+        return _trained(dataclasses.replace(setup, scores_test=score_test), tracking, should_stop, deadline)
 
 
 def _prepared(
