@@ -81,22 +81,26 @@ def by_fit(batch, count):
 def by_recipe(batch, count):
     import torch
 
-    from tellapart.api.batches import batches_of, loader_of
+    from tellapart.api.batches import sampler_of
     from tellapart.data.store import ImageStore
     from tellapart.lowering import lower
     from tellapart.recipes.build import build_model, build_step
     from tellapart.recipes.recipes import find_recipe
     from tellapart.runtime.team import team
+    from tellapart.training.loader import DataLoader
     from tellapart.training.loop import learn_from
+    from tellapart.training.shares import Sharing
 
     torch.set_num_threads(1)
     config = find_recipe("fast")().changed(batch_size=batch, statistics_over=batch // 2, precision="float32")
     images, labels = pictures(batch * count)
     store = ImageStore(images, labels, [str(row) for row in range(len(images))], [])
-    batches = batches_of(store, config)
+    batches = sampler_of(store, config)
     model = build_model(config, (32, 32, 3), 10, batches.steps_per_epoch, images)
     net = lower(model, "float32")
-    loader = loader_of(store, 10, batches, config, net.device, team())
+    loader = DataLoader(
+        store, 10, batches, config.augmentation, net.device, sharing=Sharing(team(), config.statistics_over)
+    )
     step = build_step(config, net, config.epochs * batches.steps_per_epoch, (), team())
     marks = []
     for number in range(count):
