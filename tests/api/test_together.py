@@ -89,6 +89,25 @@ def test_a_wrong_setting_is_said_once(color_photos, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_process_that_cannot_use_the_pictures_ends_all(color_photos, tmp_path):
+    """Pictures that change while the processes begin: the second one says so, once, and nothing is started again."""
+    hook = tmp_path / "sitecustomize.py"
+    hook.write_text(
+        "import os, sys\n"
+        "if os.environ.get('RANK') == '1':\n"
+        "    from tellapart.data.store import ImageStore\n"
+        "    ImageStore.fingerprint = lambda self: 'another'\n"
+    )
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCE}"}
+    done = subprocess.run(
+        [sys.executable, *arguments(color_photos, tmp_path / "run", "--processes", "2")],
+        env=variables, text=True, capture_output=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.count("pictures of process 1 are not those of the first one") == 1
+    assert done.stderr.count("Error") == 1
+
+
 def children(process):
     return [each for each in psutil.Process(process.pid).children() if "train" in each.cmdline()]
 

@@ -1,7 +1,7 @@
 """`--processes N`: what `torchrun` does, on this machine, with this command; and what each process makes of its end.
 
-A process that fails for good (a wrong setting, a full disk) would be started again by torchrun. So the first process
-leaves its exit code in a file and ends well; only one that was killed, or has lost the others, ends badly.
+A process that fails for good (a wrong setting, a full disk) would be started again by torchrun. So it leaves its exit
+code in a file and ends well; only one that was killed, or has lost the others, ends badly.
 """
 
 import logging
@@ -21,6 +21,9 @@ from tellapart.text import counted
 
 EXIT_CODE = "TELLAPART_EXIT_CODE_FILE"
 """The environment variable that names the file."""
+
+FAILED = "-failed"
+"""Ending of its name where a process failed for good: none is to be started again."""
 
 MOST_RESTARTS = 100
 """How often all processes are started again when one of them ends; each time the run goes on where it was saved."""
@@ -84,8 +87,9 @@ def _run(processes: int, arguments: Sequence[str], exit_code: Path) -> int:
 
 
 def _left_in(file: Path, otherwise: int) -> int:
-    with suppress(OSError, ValueError):
-        return int(file.read_text())
+    for place in (Path(f"{file}{FAILED}"), file):
+        with suppress(OSError, ValueError):
+            return int(place.read_text())
     return otherwise
 
 
@@ -102,15 +106,21 @@ def without_processes(arguments: Sequence[str]) -> list[str]:
 
 def ending_for_good(command: Callable[[], int], *, as_json: bool) -> int:
     """Run a command that `launch` has started; leave its exit code for `launch`, unless it is to be started again."""
-    file = os.environ.get(EXIT_CODE)
-    if file is None:
+    given = os.environ.get(EXIT_CODE)
+    if given is None:
         return command()
+    file, failed = Path(given), Path(f"{given}{FAILED}")
+    if failed.exists():
+        return 0
     try:
         code = command()
     except TeamError:
+        if failed.exists():
+            return 0
         raise
     except TellapartError as error:
-        code = report_error(error, as_json)
+        failed.write_text(str(report_error(error, as_json)))
+        return 0
     if os.environ.get("RANK") == "0":
-        Path(file).write_text(str(code))
+        file.write_text(str(code))
     return 0
