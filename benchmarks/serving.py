@@ -55,6 +55,9 @@ ALONE = "FastAPI, Keras alone"
 """Answers in its own words, of pictures that Pillow fits: they are not compared."""
 
 PORT = 8391
+AT_ONCE = 50
+"""Hostile requests: many wait for seconds until the server ends them."""
+
 BURST = 256
 """Clients at once, twice the server's queue."""
 
@@ -354,7 +357,7 @@ async def abused(port, files, options):
     await asyncio.sleep(1)
     beside_slow, slow_statuses = await good_client(port, bodies, options.seconds)
     good = asyncio.create_task(good_client(port, bodies, options.seconds))
-    hostile_ones = [send_hostile(port, files, options.requests // 4, statuses) for _ in range(4)]
+    hostile_ones = [send_hostile(port, files, options.requests // AT_ONCE, statuses) for _ in range(AT_ONCE)]
     await asyncio.gather(*hostile_ones)
     beside_all, all_statuses = await good
     ends.set()
