@@ -10,7 +10,7 @@ WORKERS ?= 2
 # PyTorch's CPU build where pip knows of one, else PyPI's.
 TORCH ?= torch$(shell $(BIN)/python -m pip index versions torch 2>/dev/null | grep -q +cpu && echo -cpu)
 
-.PHONY: demo learn test lint clean
+.PHONY: demo learn test test-long lint clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tellapart demo
@@ -26,6 +26,10 @@ learn:
 
 test: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# Proofs of minutes each: processes that are killed at random, trainings by the clock.
+test-long: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

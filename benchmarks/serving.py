@@ -115,6 +115,8 @@ async def until_it_answers(process, port):
         if time.monotonic() > end or process.poll() is not None:
             raise SystemExit("The server does not answer.")
         await asyncio.sleep(0.2)
+    if process.poll() is not None:
+        raise SystemExit(f"Another server answers at port {port}. Stop it.")
 
 
 def ours(*arguments, port=PORT):
