@@ -119,7 +119,9 @@ def equal(folder, _options):
 def seconds_of_a_step(python, processes, network, batch, count):
     start = [*TORCHRUN, f"--nproc-per-node={processes}"] if processes > 1 else []
     command = [python, *start, WORKER, "steps", network, str(batch), str(count)]
-    done = subprocess.run(command, env=environment(), check=True, text=True, capture_output=True)
+    done = subprocess.run(command, env=environment(), check=False, text=True, capture_output=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
     return float(done.stdout.split()[-1])
 
 
