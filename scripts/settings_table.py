@@ -110,6 +110,7 @@ NO_FIELD = {
     "--multi-label": "multi_label",
     "--label-separator": "Labels(label_separator=...)",
     "--memory": "memory",
+    "--processes": "a script that torchrun starts",
     "--out": "out",
     "--log": "log",
     "--model": "model",

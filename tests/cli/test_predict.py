@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -112,9 +113,15 @@ def test_a_name_with_a_slip_brings_the_right_one(run, folder):
 
 
 @pytest.mark.parametrize(
-    "address", ["https://example.com/cat.jpg", "HTTP://example.com/a", "https://example.com/c.jpg?size=3"]
+    ("command", "address"),
+    [
+        *itertools.product(
+            ["predict", "explain", "train"],
+            ["https://example.com/cat.jpg", "https://example.com/c.jpg?size=3"],
+        ),
+        *itertools.product(["predict", "explain"], ["HTTP://example.com/a"]),  # to train, it may hold shards
+    ],
 )
-@pytest.mark.parametrize("command", ["predict", "explain", "train"])
 def test_an_address_in_the_web_is_told_from_a_file(command, address):
     assert (
         f"{address}: web addresses are not supported. Download the picture first"

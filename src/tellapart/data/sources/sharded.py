@@ -66,7 +66,7 @@ def _address_of(request: OpenRequest) -> str | None:
         is_index = path.name == INDEX_NAME and path.is_file()
         has_index = path.is_dir() and (path / INDEX_NAME).is_file()
         return real_path(path).as_posix() if is_index or has_index else None
-    name = data.partition("://")[2].partition("/")[2].rpartition("/")[2]
+    name = data.partition("://")[2].partition("?")[0].partition("/")[2].rpartition("/")[2]
     is_other_file = os.path.splitext(name)[1][1:].isalpha()
     return data if name == INDEX_NAME or kind_of(name) is not None or not is_other_file else None
 
