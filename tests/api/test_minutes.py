@@ -153,6 +153,7 @@ def test_a_target_ends_it_before_its_time(digits, tmp_path):
     assert len(result.history) < settings_of(result.folder)["run"]["epochs"]
 
 
+@pytest.mark.long
 def test_a_transfer_fine_tunes_in_the_time_that_is_left(photos, tmp_path):
     result = tellapart.train(
         photos, recipe=small_transfer(), minutes=MINUTES, out=tmp_path / "run", verbose=False

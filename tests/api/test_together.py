@@ -119,7 +119,7 @@ def wait_for(condition, seconds=120):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize("rank", ["0", pytest.param("1", marks=pytest.mark.long)])
 def test_a_run_whose_process_was_killed_goes_on_to_the_same_end(color_photos, together, tmp_path, rank):
     out = tmp_path / "run"
     process = started(

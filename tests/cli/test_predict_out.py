@@ -67,7 +67,14 @@ def many(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("ending", "kills"), [(".csv", 2), (".jsonl", 1), (".parquet", 1)])
+@pytest.mark.parametrize(
+    ("ending", "kills"),
+    [
+        pytest.param(".csv", 2, marks=pytest.mark.long),
+        pytest.param(".jsonl", 1, marks=pytest.mark.long),
+        (".parquet", 1),
+    ],
+)
 def test_killed_again_and_again_it_ends_in_the_same_bytes(ending, kills, many, tmp_path):
     whole, out = tmp_path / f"whole{ending}", tmp_path / f"rows{ending}"
     assert finished("predict", "digits", many, "--out", whole)[0] == 0
