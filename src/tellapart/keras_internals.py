@@ -352,3 +352,12 @@ def first_moments(optimizer: Any) -> list[Any]:
 def second_moments(optimizer: Any) -> list[Any]:
     """Return Adam's and RMSprop's running means of squared gradients, one variable for each weight."""
     return optimizer._velocities
+
+
+# Callbacks
+
+
+def only_reads(backup: Any) -> None:
+    """Let a BackupAndRestore restore what is there, and neither save nor delete anything."""
+    backup.delete_checkpoint = False
+    backup._save_model = lambda *_, **__: None

@@ -144,7 +144,8 @@ def predicted_together(
 def assemble(setup: TrainingSetup, listener: Listener) -> None:
     """Have the followers open and read the same images; say how many processes train, and what that means."""
     if setup.team is not None:
-        if setup.config.planned_steps is not None:
+        tuning = setup.config.fine_tuning
+        if setup.config.planned_steps or (tuning is not None and tuning.planned_steps):
             raise ConfigError(f"{setup.folder.path} was planned in minutes, which takes one process.")
         setup.team.remark = listener.warned
         _, saved = setup.folder.read_settings()

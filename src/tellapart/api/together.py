@@ -13,7 +13,7 @@ from tellapart.runtime.team import Team, team
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-KEPT = ("labels", "class_names", "verbose", "listener", "should_stop", "memory", "log")
+KEPT = ("labels", "class_names", "verbose", "listener", "should_stop", "memory", "log", "score_test")
 """Keywords of `train` that a run which goes on takes, too."""
 
 

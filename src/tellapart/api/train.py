@@ -153,6 +153,7 @@ def train(
                 resume, data, labels, opened, given, listener, held, budget, own_given, team()
             )
             refuse_unknown_function(setup.config)
+            _refuse_unscoring(setup, score_test)
         elif data is None and config is None:
             raise ConfigError(nothing_to_train_on(labels))
         else:
@@ -163,6 +164,16 @@ def train(
             )
             setup = _prepared(configured_data, reopening(data, labels), out, listener, held, budget)
         return _trained(dataclasses.replace(setup, scores_test=score_test), tracking, should_stop, deadline)
+
+
+def _refuse_unscoring(setup: TrainingSetup, score_test: bool) -> None:
+    """Refuse to go on without a test score with a run that has one.
+
+    Raises:
+        ConfigError: it has.
+    """
+    if not score_test and setup.folder.is_finished:
+        raise ConfigError(f"{setup.folder.path} was scored on its test split. Leave out score_test=False.")
 
 
 def _prepared(

@@ -28,7 +28,7 @@ SECONDS_TO_ANSWER = 60
 SECONDS_TO_REMARK = 15
 """After so long without an answer, the first process says so."""
 
-SECONDS_TO_ORDER = 3600
+SECONDS_TO_ORDER = 86_400
 """How long a process waits for the first one's next order: between two steps that one scores, saves and reports."""
 
 

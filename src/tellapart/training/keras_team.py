@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from tellapart.errors import ModelError
+from tellapart.keras_internals import only_reads
 from tellapart.lowering import LoweredNet
 from tellapart.lowering.ops.dropout import RandomOperation
 from tellapart.lowering.ops.normalization import BatchNormalization
@@ -43,8 +44,7 @@ def heard_by(team: Team, callbacks: Iterable[Any]) -> list[Any]:
     kept = [each for each in callbacks if type(each).__name__ not in WRITERS]
     for each in kept:
         if type(each).__name__ == "BackupAndRestore":  # it reads what the first process has written
-            each.delete_checkpoint = False
-            each._save_model = lambda *_, **__: None
+            only_reads(each)
     return kept
 
 

@@ -1,5 +1,6 @@
 """Base: what a tuning searches, as it is written down and read again: data, the untuned recipe, space, store."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ class Base(Readable):
         return {
             "tellapart": __version__,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "study": "tuning",
+            "study": f"tellapart-{uuid.uuid4().hex[:12]}",
             **({} if storage is None else {"storage": without_password(storage)}),
             "space": self.space.texts,
             "data": {"name": self.data_name, "images": self.images, **reopening(self.data, self.labels)},
@@ -94,7 +95,7 @@ def base_of(
     dataset, complete, _, reason, _ = opened_and_configured(
         data, labels, opened, recipe, augment, None, changes, OwnGiven(), listener, None
     )
-    images = len(dataset.splits["train"])
+    images = dataset.training_size
     fixed = _given_names(changes, augment)
     found = space_for(complete, space, fixed)
     complete, notes = _with_held_out(complete, found, images)

@@ -9,6 +9,7 @@ from tellapart.api.train import refuse_other_types
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.files import write_text
 from tellapart.pages.card import Card, Facts, Readable, Table
+from tellapart.runtime.team import place_from_environment
 from tellapart.text import counted, described, percent, short_name
 from tellapart.tuning.base import Base, address_of, base_again, base_of, refuse_other_base
 from tellapart.tuning.facts import facts_of
@@ -149,6 +150,7 @@ def tune(
         MissingExtraError: Optuna is not installed.
         TellapartError: the untuned recipe cannot be trained, or no trial was completed in the time given.
     """
+    _refuse_team()
     _refuse_limits(minutes, trials, jobs)
     refuse_other_types(recipe, {"resume": resume, "config": config}, listener, should_stop)
     import_optuna()
@@ -213,6 +215,18 @@ def _why_none(trials: tuple[Trial, ...]) -> str:
     first = trials[DEFAULT_TRIAL]
     seconds = f"{first.seconds:.0f} s" if first.seconds >= 1 else f"{first.seconds:.1f} s"
     return f"The first, the untuned recipe, had {seconds} and finished {counted(first.epochs, 'epoch')}. "
+
+
+def _refuse_team() -> None:
+    """Refuse to search in processes that train together.
+
+    Raises:
+        ConfigError: torchrun has started this process beside others.
+    """
+    if place_from_environment() is not None:
+        raise ConfigError(
+            "tune trains each trial in one process. Start it without torchrun, with jobs=N for several."
+        )
 
 
 def _refuse_limits(minutes: Any, trials: Any, jobs: Any) -> None:

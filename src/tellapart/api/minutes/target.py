@@ -32,6 +32,8 @@ def tell_target(config: TrainConfig, dataset: Dataset, listener: Listener) -> No
     """
     if config.target is None or config.head is not None or config.validation != "held out":
         return
+    if dataset.shards is not None:  # a sample of them is no measure of an epoch
+        return
     pictures = config.pictures_per_epoch or len(dataset.splits["train"])
     steps = config.epochs * -(-pictures // config.batch_size)
     if steps < FEWEST_STEPS:
