@@ -57,6 +57,16 @@ def test_two_processes_learn_what_one_would_to_the_bit(alone, together):
         np.testing.assert_array_equal(two, one)
 
 
+def test_processes_may_have_different_numbers_of_parts(color_photos, tmp_path):
+    """Three parts of a batch on two processes: one has two of them."""
+    for name, processes in (("one", "1"), ("two", "2")):
+        given = arguments(color_photos, tmp_path / name, "--epochs", "1", "--quiet", "--processes", processes)
+        run_together(1, *("statistics_over=3" if each == "statistics_over=4" else each for each in given))
+    assert not (tmp_path / "two" / ".launch").exists()
+    for one, two in zip(weights_of(tmp_path / "one"), weights_of(tmp_path / "two"), strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-3, atol=1e-6)
+
+
 def test_two_processes_score_what_one_would(alone, together):
     scored = [
         [event for event in read_log(run / LOG)[0] if event["event"] == "Scored"][-1]

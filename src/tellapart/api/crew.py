@@ -96,7 +96,7 @@ def computed_by_all(
         images: (N, H, W, C).
         compute: (n, H, W, C) -> (n, ...), each image by itself.
     """
-    if team is None:
+    if team is None or len(images) < team.size:
         return compute(images)
     own, counts = rows_of(team, len(images))
     part = torch.from_numpy(compute(images[own])).to(team.device)
@@ -120,9 +120,9 @@ def predicted_by_all(
         progress: called with (images done, images in all) of this process.
         tta_views: views of each image; None: as the model's card says.
     """
-    images = setup.stores[split].images
     views = classifier.card.tta_views if tta_views is None else tta_views
-    if setup.team is None or len(images) < setup.team.size:
+    if setup.team is None:
+        images = setup.stores[split].images
         return classifier.tta_probabilities(images, progress, views, precision=setup.precision)
     order(setup.team, "predict", split, views)
     return predicted_together(setup, classifier, split, progress, views)
@@ -144,6 +144,8 @@ def predicted_together(
 def assemble(setup: TrainingSetup, listener: Listener) -> None:
     """Have the followers open and read the same images; say how many processes train, and what that means."""
     if setup.team is not None:
+        if setup.own is not None:
+            raise ConfigError(f"{setup.folder.path} trains a model of one's own, which takes one process.")
         tuning = setup.config.fine_tuning
         if setup.config.planned_steps or (tuning is not None and tuning.planned_steps):
             raise ConfigError(f"{setup.folder.path} was planned in minutes, which takes one process.")
@@ -172,6 +174,9 @@ def _introduce(setup: TrainingSetup, listener: Listener) -> None:
     wanted = min(config.statistics_over or config.batch_size, config.batch_size)
     said = {"processes": team.size, "images": list(share.counts), "batch_statistics_over": statistics}
     setup.folder.log(TEAM, said)
+    if config.head is not None:
+        listener.notice(f"{team.size} processes share the features, and the batches of fine-tuning")
+        return
     listener.notice(
         f"{team.size} processes share each batch of {config.batch_size} pictures, {share.counts[0]} each"
         + (

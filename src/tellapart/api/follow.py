@@ -87,7 +87,7 @@ def _setup(
     recorded: Mapping[str, tuple[str, str]],
     folder: RunFolder,
 ) -> TrainingSetup:
-    if "argument" in saved:
+    if data is None:
         data, labels = saved["argument"], labels_from(saved)
     dataset, preprocessing, backbone, stores = opened_again(
         config, saved, recorded, data, labels, opened, Listener(), memory_bytes
@@ -98,6 +98,12 @@ def _setup(
         raise DataError(
             f"{dataset.where}: the {' and '.join(changed)} pictures of process {team.rank} are not those of the first "
             "one. Give all processes the same pictures."
+        )
+    other = backbone is not None and backbone.origin != saved.get("backbone")
+    if other or (dataset.shards is not None and dataset.shards.fingerprint() != saved.get("shards")):
+        raise DataError(
+            f"Process {team.rank} has another backbone, or other shards, than the first one. Give all processes the "
+            "same."
         )
     return TrainingSetup(
         config, folder, dataset, preprocessing, stores, saved["precision"], backbone=backbone, team=team

@@ -92,7 +92,7 @@ def with_left_out(
 
 def gather_left_out(team: Team, loader: StreamedLoader) -> None:
     """Let the first process know what all have left out; all call it."""
-    for damaged, unreadable in team.everybodys((loader.pieces.damaged, loader.unreadable)):
+    for damaged, unreadable in team.everybodys((dict(loader.pieces.damaged), dict(loader.unreadable))):
         loader.pieces.damaged.update(damaged)
         loader.unreadable.update(unreadable)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from tellapart.api.crew import dismiss
 from tellapart.api.follow import Opened, follow
 from tellapart.errors import ConfigError, TeamError
-from tellapart.runs.launch import begun_by_this_launch
+from tellapart.runs.launch import begun_by_this_launch, forget_launch
 from tellapart.runtime.team import Team, team
 
 Parameters = ParamSpec("Parameters")
@@ -59,6 +60,7 @@ def _lead(
     settings: dict[str, Any],
     memory_of: Callable[[Any], int],
 ) -> Result:
+    joined.is_over = False
     try:
         if settings.get("model") is not None:
             raise ConfigError(
@@ -77,6 +79,7 @@ def _lead(
         dismiss(joined)
         raise
     dismiss(joined)
+    forget_launch(Path(cast(Any, result).folder))
     return result
 
 

@@ -153,7 +153,6 @@ def train(
                 resume, data, labels, opened, given, listener, held, budget, own_given, team()
             )
             refuse_unknown_function(setup.config)
-            _refuse_unscoring(setup, score_test)
         elif data is None and config is None:
             raise ConfigError(nothing_to_train_on(labels))
         else:
@@ -166,13 +165,13 @@ def train(
         return _trained(dataclasses.replace(setup, scores_test=score_test), tracking, should_stop, deadline)
 
 
-def _refuse_unscoring(setup: TrainingSetup, score_test: bool) -> None:
+def _refuse_unscoring(setup: TrainingSetup) -> None:
     """Refuse to go on without a test score with a run that has one.
 
     Raises:
         ConfigError: it has.
     """
-    if not score_test and setup.folder.is_finished:
+    if setup.resumes and not setup.scores_test and setup.folder.is_finished:
         raise ConfigError(f"{setup.folder.path} was scored on its test split. Leave out score_test=False.")
 
 
@@ -196,6 +195,7 @@ def _trained(
 
     With what became of its forecast, where there was one.
     """
+    _refuse_unscoring(setup)
     tracking.folder_made(setup)
     assemble(setup, tracking)
     with tracking.until_the_end() as ending:

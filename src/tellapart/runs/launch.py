@@ -41,6 +41,12 @@ def note_launch(folder: RunFolder) -> None:
         write_text(folder.path / LAUNCH, launch)
 
 
+def forget_launch(folder: Path) -> None:
+    """Let a run that ended, or was stopped on purpose, belong to no start of processes any more."""
+    with suppress(OSError):
+        (folder / LAUNCH).unlink()
+
+
 def begun_by_this_launch(out: str | Path | None) -> RunFolder | None:
     """Return the run folder that this start of processes made before one of them ended; None: there is none.
 

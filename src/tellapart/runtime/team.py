@@ -29,7 +29,7 @@ SECONDS_TO_REMARK = 15
 """After so long without an answer, the first process says so."""
 
 SECONDS_TO_ORDER = 86_400
-"""How long a process waits for the first one's next order: between two steps that one scores, saves and reports."""
+"""How long a process waits for the first one's next order, and all for each other where they read or compute much."""
 
 
 class Place(NamedTuple):
@@ -125,7 +125,7 @@ class Team:
     def remark_silence(self) -> None:
         """Say it once, each time that the others have not answered for a while; for a thread of its own."""
         said_of = None
-        while not self.is_over:
+        while True:
             time.sleep(1)
             since = self.waiting_since
             if since is None or since == said_of or time.monotonic() - since < SECONDS_TO_REMARK:
@@ -160,7 +160,7 @@ class Team:
         return torch.cat([part[:count] for part, count in zip(everybody, counts, strict=True)])
 
     def wait_for_all(self) -> None:
-        """Wait until every process has come here, however long it has read or computed.
+        """Wait until every process has come here, for as long as reading or computing may take.
 
         Raises:
             TeamError: one has gone.
@@ -207,11 +207,6 @@ class Team:
                     members = tuple(range(first, first + len(key)))
                     self._groups[members] = torch.distributed.new_group(members, timeout=_answer())
         return Group(self, self._groups[key], len(key))
-
-    def leave(self) -> None:
-        """Leave the team: nothing more is told."""
-        torch.distributed.destroy_process_group()
-        _joined.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class _Bucket:
     def __init__(self, weights: Sequence[Tensor], indices: list[int]) -> None:
         self.indices = indices
         sizes = [weights[index].numel() for index in indices]
-        self.flat = torch.zeros(sum(sizes), device=weights[indices[0]].device)
+        first = weights[indices[0]]
+        self.flat = torch.zeros(sum(sizes), device=first.device, dtype=_dtype_of(first))
         views = self.flat.split(sizes)
         self.views = {index: view.view_as(weights[index]) for index, view in zip(indices, views, strict=True)}
         self.missing: set[int] = set()
@@ -113,9 +114,15 @@ def _together(weights: Sequence[Tensor]) -> list[list[int]]:
     room = 0
     for index in reversed(range(len(weights))):
         needed = weights[index].numel() * 4
-        if not buckets or needed > room:
+        other = buckets and _dtype_of(weights[buckets[-1][0]]) != _dtype_of(weights[index])
+        if not buckets or needed > room or other:
             buckets.append([])
             room = BUCKET_BYTES
         buckets[-1].append(index)
         room -= needed
     return buckets
+
+
+def _dtype_of(weight: Tensor) -> torch.dtype:
+    """Return the dtype of a weight's sum: never less than float32."""
+    return torch.float64 if weight.dtype == torch.float64 else torch.float32

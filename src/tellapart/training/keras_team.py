@@ -6,14 +6,14 @@ of the whole batch, as under `keras.distribution.DataParallel`, which Keras has 
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from tellapart.errors import ModelError
-from tellapart.keras_internals import only_reads
+from tellapart.keras_internals import is_keras_attribute, only_reads
 from tellapart.lowering import LoweredNet
 from tellapart.lowering.ops.dropout import RandomOperation
 from tellapart.lowering.ops.normalization import BatchNormalization
@@ -28,6 +28,10 @@ SHAREABLE = ("sum_over_batch_size", "mean")
 """Reductions of losses that are means over a batch."""
 
 
+OVER_BATCHES = ("dice", "tversky", "circle")
+"""Losses of Keras, in lower case, that compare the pictures of a batch."""
+
+
 def begin_alike(team: Team) -> None:
     """Set every process's random numbers to the first one's: the order of images and dropout's masks are then its."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
@@ -37,15 +41,22 @@ def begin_alike(team: Team) -> None:
     random.setstate(of_python)
 
 
-def heard_by(team: Team, callbacks: Iterable[Any]) -> list[Any]:
+def heard_by(team: Team, callbacks: Any) -> list[Any]:
     """Return the callbacks of this process: one that does not lead writes nothing."""
+    import keras
+
+    given = keras.tree.flatten(callbacks)
     if team.leads:
-        return list(callbacks)
-    kept = [each for each in callbacks if type(each).__name__ not in WRITERS]
+        return given
+    kept = [each for each in given if not _is_one_of(each, WRITERS)]
     for each in kept:
-        if type(each).__name__ == "BackupAndRestore":  # it reads what the first process has written
+        if _is_one_of(each, ("BackupAndRestore",)):  # it reads what the first process has written
             only_reads(each)
     return kept
+
+
+def _is_one_of(callback: Any, names: Sequence[str]) -> bool:
+    return any(kind.__name__ in names for kind in type(callback).__mro__)
 
 
 def refuse_unshareable(model: Any, net: LoweredNet) -> None:
@@ -56,9 +67,19 @@ def refuse_unshareable(model: Any, net: LoweredNet) -> None:
     """
     import keras
 
-    for call in () if net.graph is None else net.graph.calls:
+    if net.graph is None or not is_keras_attribute(model, "compute_loss"):
+        raise ModelError(
+            f"{type(model).__name__} computes its outputs or its loss in code of its own, which may mix the pictures of "
+            "a batch. Train it with one process, or build it of layers (keras.Model(inputs, outputs))."
+        )
+    for call in net.graph.calls:
         operation = net.operation_of(call)
-        for part in () if operation is None else operation.modules():
+        if operation is None:
+            raise ModelError(
+                f"The layer {call.layer.name} runs as Keras's own code, which may mix the pictures of a batch. Train "
+                "with one process."
+            )
+        for part in operation.modules():
             mixes = getattr(part, "couples_images", False)
             if mixes and not isinstance(part, BatchNormalization | RandomOperation):
                 raise ModelError(
@@ -67,6 +88,11 @@ def refuse_unshareable(model: Any, net: LoweredNet) -> None:
                 )
     for loss in keras.tree.flatten(model.loss):
         reduction = getattr(loss, "reduction", SHAREABLE[0])
+        name = (loss if isinstance(loss, str) else type(loss).__name__).lower()
+        if name in OVER_BATCHES or getattr(loss, "ignore_class", None) is not None:
+            raise ModelError(
+                f"The loss {name} is no mean over the pictures of a batch. Train with one process."
+            )
         if reduction not in SHAREABLE:
             raise ModelError(
                 f"The loss has the reduction {reduction!r}. Processes can share a batch where the loss is its mean: "

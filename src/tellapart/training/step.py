@@ -134,7 +134,9 @@ class TrainStep:
         leaves = Leaves(self.weights, cast, learning)
         if self.visible is not None and (share is not None or len(parts.items) > 1):
             self.visible.clear()  # here, since parts that run at once would clear the same weights
-        early = self.sum if self.visible is None and len(parts.items) == 1 and leaves.tensors else None
+        # Early only where every process has a single part, so that all send in the same order.
+        single = len(parts.items) == 1 and (share is None or share.all_parts <= len(share.counts))
+        early = self.sum if self.visible is None and single and leaves.tensors else None
         try:
             with without_gradients(frozen), early.sent_while_computed(leaves) if early else nullcontext():
                 results = parts.map(lambda *part: self._learn(leaves, *part))

@@ -28,6 +28,9 @@ FAILED = "-failed"
 MOST_RESTARTS = 100
 """How often all processes are started again when one of them ends; each time the run goes on where it was saved."""
 
+SECONDS_TO_SAVE = 300
+"""How long processes that are asked to stop have for the step at hand and a checkpoint."""
+
 OPTION = "--processes"
 
 
@@ -73,6 +76,7 @@ def _run(processes: int, arguments: Sequence[str], exit_code: Path) -> int:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=MOST_RESTARTS,
+        shutdown_timeout=SECONDS_TO_SAVE,
     )
     try:
         elastic_launch(config, sys.executable)("-m", "tellapart", *arguments)
@@ -114,13 +118,18 @@ def ending_for_good(command: Callable[[], int], *, as_json: bool) -> int:
         return 0
     try:
         code = command()
-    except TeamError:
+    except TeamError as error:
         if failed.exists():
             return 0
-        raise
+        if os.environ.get("RANK") == "0":
+            note(str(error))
+        return 1
     except TellapartError as error:
         failed.write_text(str(report_error(error, as_json)))
         return 0
+    except Exception:
+        failed.write_text("1")
+        raise
     if os.environ.get("RANK") == "0":
         file.write_text(str(code))
     return 0

@@ -72,7 +72,8 @@ class BatchNormalization(Operation):
             self._update(mean, variance, 1 - self.momentum)
             return y
         weight = 1 - self.momentum**micro_batch.share  # all parts together move as far as the whole batch
-        if x.device.type == "cuda":  # parts run in order, and the next part's graph reuses this one's memory
+        if x.device.type == "cuda" and micro_batch.images is None:
+            # Parts run in order, and the next part's graph reuses this one's memory.
             self._update(mean, variance, weight)
         else:
             update = MovingUpdate(self._update, mean.detach(), variance.detach(), weight)
