@@ -69,8 +69,8 @@ def refuse_unshareable(model: Any, net: LoweredNet) -> None:
 
     if net.graph is None or not is_keras_attribute(model, "compute_loss"):
         raise ModelError(
-            f"{type(model).__name__} computes its outputs or its loss in code of its own, which may mix the pictures of "
-            "a batch. Train it with one process, or build it of layers (keras.Model(inputs, outputs))."
+            f"{type(model).__name__} computes its outputs or its loss in code of its own, which may mix the pictures "
+            "of a batch. Train it with one process, or build it of layers (keras.Model(inputs, outputs))."
         )
     for call in net.graph.calls:
         operation = net.operation_of(call)
