@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.cli.main import COMMANDS
+from tellapart.cli.main import COMMANDS, DATA_COMMANDS
 
 CAT = Path(tellapart.__file__).parent / "guide" / "photos" / "cat.jpg"
 
@@ -23,7 +23,8 @@ def public_functions():
 
 
 def test_each_command_has_its_function():
-    assert set(COMMANDS) - COMMANDS_ALONE == public_functions() - FUNCTIONS_ALONE - {"open_dataset"}
+    functions = public_functions() - FUNCTIONS_ALONE - set(DATA_COMMANDS) - {"open_dataset"}
+    assert set(COMMANDS) - COMMANDS_ALONE == functions
 
 
 @pytest.fixture
@@ -50,7 +51,10 @@ def test_predict_takes_one_picture_several_and_folders(trained, tmp_path):
     assert [Path(row.picture).name for row in alone.predictions] == ["a.png"]
     assert [Path(row.picture).name for row in everything.predictions] == ["a.png", "b.png"]
     assert [Path(row.id).name for row in everything.unreadable] == ["broken.png"]
-    assert alone.predictions[0].probabilities == everything.predictions[0].probabilities
+    # The number of pictures decides how a processor multiplies, to the last bit.
+    assert everything.predictions[0].probabilities == pytest.approx(
+        alone.predictions[0].probabilities, abs=1e-6
+    )
 
 
 def test_many_arrays_keep_their_numbers(trained, image):
