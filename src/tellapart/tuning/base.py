@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,6 +95,7 @@ def base_of(
     dataset, complete, _, reason, _ = opened_and_configured(
         data, labels, opened, recipe, augment, None, changes, OwnGiven(), listener, None
     )
+    complete = _without_plan(complete)
     images = dataset.training_size
     fixed = _given_names(changes, augment)
     found = space_for(complete, space, fixed)
@@ -102,6 +103,13 @@ def base_of(
     notes = [*([f"recipe {complete.recipe}, {reason}"] if reason else []), *notes]
     names = None if class_names is None else tuple(class_names)
     return Base(complete, found, data, labels, names, dataset.name, images, tuple(notes))
+
+
+def _without_plan(config: TrainConfig) -> TrainConfig:
+    """Return a configuration whose trainings end after their epochs, also where a clock had planned their steps."""
+    tuning = config.fine_tuning
+    tuning = None if tuning is None else replace(tuning, planned_steps=None)
+    return replace(config, planned_steps=None, fine_tuning=tuning)
 
 
 def refuse_target(changes: Mapping[str, Any]) -> None:

@@ -59,7 +59,8 @@ def tune_and_report(
 def _how_to_go_on(folder: str | None) -> str:
     if folder is None:
         return "Stopped before the search began."
-    return f"Stopped; everything is saved. Go on with the same limits:\n  {command('tune', '--resume', Path(folder))}"
+    going_on = command("tune", "--resume", Path(folder), "--trials", "30")
+    return f"Stopped; everything is saved. Go on with a limit, such as:\n  {going_on}"
 
 
 class TuningProgressListener(ProgressListener, TuningListener):
