@@ -21,8 +21,8 @@ from tellapart.untrusted.regular_file import open_regular
 WAITS_SECONDS = (0.2, 1.0, 3.0)
 """Before each further attempt to read over a network."""
 
-TIMEOUT_SECONDS = 30.0
-"""Without a byte from a web server."""
+TIMEOUT_SECONDS = 10
+"""Without a byte from a web server: all attempts end before the other processes of a training give up."""
 
 EXTRA_OF = {
     "s3": ("s3fs", "s3"),
