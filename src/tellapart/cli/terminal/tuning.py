@@ -9,6 +9,7 @@ from tellapart.cli.terminal.console import command, note, say, say_json
 from tellapart.cli.terminal.interruption import Interruption, unless_hung_up
 from tellapart.cli.terminal.progress import ProgressListener
 from tellapart.events import EpochDone
+from tellapart.paths import MODEL_IN_RUN
 from tellapart.reports.comparison import LEVEL
 from tellapart.text import counted, percent
 from tellapart.tuning.listener import TuningListener, TuningProgress, settings_text, time_left
@@ -120,7 +121,7 @@ def report_tuning(result: TuningResult) -> None:
         say(f"Best: trial {best.number} of {len(result.trials)}: {settings_text(best)}", "bold")
         for line in _score_lines(result):
             say(line)
-        say(f"Model:\n  {best.folder / 'model.keras'}")
+        say(f"Model:\n  {best.folder / MODEL_IN_RUN}")
         if facts["best"]["command"]:
             say(f"To train it again:\n  {facts['best']['command']}")
     if not result.finished:
