@@ -23,7 +23,6 @@ from tellapart.inference.tta import TtaProbabilities
 from tellapart.runs.event_log import LOG, read_log
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.team import Team
-from tellapart.text import counted
 from tellapart.training.loader import DataLoader
 from tellapart.training.shares import Shares, whole_sizes
 
@@ -162,7 +161,7 @@ def _introduce(setup: TrainingSetup, listener: Listener) -> None:
     before = [seen["processes"] for seen in read_log(setup.folder.path / LOG)[0] if seen["event"] == TEAM]
     count = 1 if team is None else team.size
     if setup.resumes and before and before[-1] != count:
-        listener.notice(f"Goes on with {counted(count, 'process')}; there were {before[-1]} before")
+        listener.notice(f"Number of processes: {count}, before {before[-1]}")
     if team is None:
         if before:
             setup.folder.log(TEAM, {"processes": 1})
