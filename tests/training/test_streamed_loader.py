@@ -17,6 +17,7 @@ from tellapart.data.shards import pieces as pieces_of_shards
 from tellapart.data.shards.order import StreamOrder
 from tellapart.data.shards.pieces import SplitPieces
 from tellapart.data.store import load_split
+from tellapart.errors import DataError
 from tellapart.training.shares import ALONE, Sharing
 from tellapart.training.streamed_loader import StreamedLoader, coins
 
@@ -138,3 +139,10 @@ def test_the_places_of_a_damaged_shard_are_filled_and_it_is_named(shards, tmp_pa
     assert not all(unchanged)
     pictures = {image.tobytes() for images, _ in sound_batches for image in images}
     assert {image.tobytes() for images, _ in batches for image in images} < pictures
+
+
+def test_a_batch_of_which_nothing_can_be_read_ends_the_training(shards, monkeypatch):
+    loader = loader_of(shards)
+    monkeypatch.setattr("tellapart.training.streamed_loader._taken", lambda *_: None)
+    with pytest.raises(DataError, match="None of the pictures of a batch could be read"):
+        loader.batch(0, 0)

@@ -27,6 +27,7 @@ from tellapart.data.shards.order import StreamOrder, StreamPlaces
 from tellapart.data.shards.pieces import DamagedPiece, Encoded, PieceBuffer, SplitPieces
 from tellapart.data.store import ImageStore
 from tellapart.data.types import Pixels
+from tellapart.errors import DataError
 from tellapart.training.loader import DataLoader
 from tellapart.training.read_ahead import STEPS_AHEAD, ReadAhead
 from tellapart.training.shares import ALONE, Sharing
@@ -157,16 +158,21 @@ class StreamedLoader(DataLoader):
             self.unreadable[image.id] = image
 
     def _fill(self, pixels: Pixels, labels: NDArray[np.int64]) -> None:
-        """Give the places of pictures that are left out to others of the batch, else of the sample."""
+        """Give the places of pictures that are left out to others of the batch.
+
+        Raises:
+            DataError: there are no others: the store of the shards is gone, or all of them are damaged.
+        """
         gaps, there = np.flatnonzero(labels < 0), np.flatnonzero(labels >= 0)
         if not len(gaps):
             return
-        if len(there):
-            others = np.resize(there, len(gaps))
-            pixels[gaps], labels[gaps] = pixels[others], labels[others]
-        else:
-            rows = np.arange(len(gaps)) % len(self.store)
-            pixels[gaps], labels[gaps] = self.store.rows(rows), self.store.labels[rows]
+        if not len(there):
+            raise DataError(
+                "None of the pictures of a batch could be read from the shards. Everything up to the last checkpoint "
+                "is saved: go on with --resume once they can be read again."
+            )
+        others = np.resize(there, len(gaps))
+        pixels[gaps], labels[gaps] = pixels[others], labels[others]
 
 
 def _taken(pictures: Sequence[Encoded], row: int) -> Encoded | None:
